@@ -1,0 +1,47 @@
+# Two commands matter: `make demo` and `make test`. Both set everything up.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.PHONY: help demo test test-long check format pins clean
+
+help:  ## list the commands
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Observatory needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@# Debian's python3 may come without ensurepip: then virtualenv makes the environment.
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); $(PYTHON) -m pip install --quiet --target .venv-boot virtualenv && PYTHONPATH=.venv-boot $(PYTHON) -m virtualenv --quiet $(VENV); }
+
+$(VENV)/ready: requirements/dev.txt sdk/pyproject.toml server/pyproject.toml universe/pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e sdk -e server -e universe
+	@touch $@
+
+demo: $(VENV)/ready  ## start the server and the demo universe, and watch
+	@exec $(BIN)/observatory demo
+
+check: $(VENV)/ready  ## lint, types, import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/ready  ## put the code into the house's form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: check  ## every check and every test that fits into minutes
+	$(BIN)/python -m pytest -m "not long"
+
+test-long: $(VENV)/ready  ## what does not fit: every flag, long schedules, soak, fuzz
+	$(BIN)/python -m pytest -m long --timeout 7200
+
+pins: $(VENV)/ready  ## write requirements/dev.txt anew from dev.in
+	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url --annotation-style line -q requirements/dev.in -o requirements/dev.txt
+
+clean:  ## remove what the two commands made, the demo's data included
+	rm -rf $(VENV) .venv-boot var

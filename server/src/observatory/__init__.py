@@ -1,0 +1,1 @@
+"""Observatory: monitoring and debugging for CryptoUniverse."""

@@ -1,0 +1,92 @@
+"""One table of knobs: type, unit (last in the name), default, bounds, a sentence.
+
+Each is set by the environment variable `OBSERVATORY_<NAME>`; a bad value stops the start.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from observatory.errors import SettingsError
+
+MIB = 1 << 20
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Days = Annotated[int, Field(ge=1, le=3_650)]
+
+
+class Settings(BaseSettings):
+    """Every knob of the server."""
+
+    model_config = SettingsConfigDict(env_prefix="OBSERVATORY_", extra="forbid", frozen=True)
+
+    data_dir: Path = Field(Path("var/observatory"), description="Folder of the embedded stores and of open intents.")
+    store_dsn: str = Field("", description="Telemetry store: chdb:///path or clickhouse://…; empty: below data_dir.")
+    state_url: str = Field("", description="Control store as an SQLAlchemy URL; empty: SQLite below data_dir.")
+
+    host: str = Field("127.0.0.1", description="Address to listen on; loopback unless set.")
+    port: Port = Field(8600, description="Main port: API, pages and OTLP/HTTP. 0 takes a free one.")
+    otlp_http_port: Port = Field(4318, description="Second port, OTLP/HTTP only. 0 takes a free one.")
+    otlp_grpc_port: Port = Field(4317, description="OTLP/gRPC port. 0 takes a free one.")
+
+    max_body_bytes: int = Field(64 * MIB, ge=1_024, le=1_024 * MIB, description="Largest body, packed or unpacked.")
+    queue_bytes: int = Field(256 * MIB, ge=MIB, le=16_384 * MIB, description="Bodies held in memory until committed.")
+    batch_bytes: int = Field(32 * MIB, ge=1_024, le=1_024 * MIB, description="Bodies joined into one commit.")
+    traces_linger_ms: int = Field(0, ge=0, le=10_000, description="Wait for company before a commit of traces.")
+    logs_linger_ms: int = Field(50, ge=0, le=10_000, description="Wait for company before a commit of logs.")
+    metrics_linger_ms: int = Field(500, ge=0, le=10_000, description="Wait for company before a commit of metrics.")
+    duplicate_window_s: int = Field(600, ge=0, le=86_400, description="How long an identical body is known again.")
+    oldest_s: int = Field(35 * 86_400, ge=60, le=3_650 * 86_400, description="Telemetry older than this is rejected.")
+    ahead_s: int = Field(600, ge=0, le=86_400, description="Telemetry further in the future than this is rejected.")
+    attributes: int = Field(128, ge=8, le=4_096, description="Attributes kept of one span, point or record.")
+    attribute_bytes: int = Field(65_536, ge=64, le=MIB, description="Bytes kept of one attribute value.")
+
+    readers: int = Field(4, ge=1, le=64, description="Connections that read the telemetry store.")
+    query_timeout_s: int = Field(20, ge=1, le=600, description="Longest run of one read.")
+    query_memory_bytes: int = Field(2_048 * MIB, ge=64 * MIB, description="Most memory of one read.")
+    query_rows: int = Field(100_000, ge=1_000, description="Most rows one read may return.")
+
+    tick_s: float = Field(5.0, ge=0.2, le=300.0, description="Time between two rounds of indicators and health.")
+
+    retain_raw_days: Days = Field(14, description="Days that otel_traces and otel_logs are kept.")
+    retain_metrics_days: Days = Field(30, description="Days that the otel_metrics_* tables are kept.")
+    retain_facts_days: Days = Field(90, description="Days that the narrow fact tables are kept.")
+    retain_rollup_10s_days: Days = Field(7, description="Days that the 10 s rollups are kept.")
+    retain_rollup_1m_days: Days = Field(400, description="Days that the 1 m rollups are kept.")
+
+    @property
+    def dsn(self) -> str:
+        """The telemetry store in force."""
+        return self.store_dsn or f"chdb://{self.data_dir.absolute() / 'store'}"
+
+    @property
+    def embedded(self) -> bool:
+        """True when the telemetry store runs inside this process."""
+        return self.dsn.startswith("chdb:")
+
+    @property
+    def state_dsn(self) -> str:
+        """The control store in force, as an SQLAlchemy URL."""
+        return self.state_url or f"sqlite+aiosqlite:///{self.data_dir.absolute() / 'state.db'}"
+
+
+def load(**overrides: object) -> Settings:
+    """Read the knobs from the environment; `overrides` win.
+
+    Raises:
+        SettingsError: naming each knob, its value and what is allowed.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsError("; ".join(_complaints(error))) from None
+
+
+def _complaints(error: ValidationError) -> list[str]:
+    return [
+        f"OBSERVATORY_{'.'.join(map(str, issue['loc'])).upper()} = {issue['input']!r}: {issue['msg']}"
+        for issue in error.errors()
+    ]
