@@ -10,9 +10,13 @@
     │   ├── BodyTooLarge        over the limit, packed or unpacked (413)
     │   └── UnsupportedBody     a content type or encoding we do not read (415)
     ├── Overloaded              no room now; try again after `retry_after_s` (503)
+    ├── RequestError            a request of the API that cannot be met as it stands
+    │   ├── InvalidRequest      a value that is not allowed (422)
+    │   └── NotFound            no such thing (404)
     └── AccessError
         ├── Unauthenticated     no token, or not one of ours (401)
-        └── Forbidden           a token without the scope asked for (403)
+        ├── Forbidden           a token without the scope asked for (403)
+        └── Throttled           too many attempts; try again after `retry_after_s` (429)
 """
 
 
@@ -65,6 +69,18 @@ class Overloaded(ObservatoryError):
         self.retry_after_s = retry_after_s
 
 
+class RequestError(ObservatoryError):
+    """A request of the API that cannot be met as it stands."""
+
+
+class InvalidRequest(RequestError):
+    """A value of the request is not allowed. The message names the value's place and what is allowed."""
+
+
+class NotFound(RequestError):
+    """The thing asked for does not exist."""
+
+
 class AccessError(ObservatoryError):
     """A caller that may not do what it asks for."""
 
@@ -75,3 +91,16 @@ class Unauthenticated(AccessError):
 
 class Forbidden(AccessError):
     """The token is in force but lacks the scope asked for."""
+
+
+class Throttled(AccessError):
+    """Too many attempts from one address.
+
+    Args:
+        message: what was attempted too often.
+        retry_after_s: when to try again, in seconds.
+    """
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
