@@ -1,0 +1,1 @@
+"""The wire: schema text, frames, JSON to protobuf, replies. No I/O beyond the package's own files."""

@@ -1,0 +1,25 @@
+"""The telemetry store: chDB inside the process or ClickHouse by its address, behind one client and one SQL."""
+
+from observatory.store.engine import DATABASE, Plan, Store, open_store
+from observatory.store.facts import FactTable, FactView, parse
+from observatory.store.insert import Batch, Stored, Writer
+from observatory.store.query import Reader, Rows
+from observatory.store.retention import Retention
+from observatory.store.views import Limits
+
+__all__ = [
+    "DATABASE",
+    "Batch",
+    "FactTable",
+    "FactView",
+    "Limits",
+    "Plan",
+    "Reader",
+    "Retention",
+    "Rows",
+    "Store",
+    "Stored",
+    "Writer",
+    "open_store",
+    "parse",
+]

@@ -1,0 +1,105 @@
+"""Opening the telemetry store: database, migrations, views, one writer, a few readers, retention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from clickhouse_connect import get_client
+from clickhouse_connect.driver.client import Client
+
+from observatory.selfwatch import Selfwatch
+from observatory.store.facts import FactTable, FactView
+from observatory.store.insert import Writer
+from observatory.store.migrations import lay_views, migrate
+from observatory.store.query import Reader
+from observatory.store.retention import Retention, retain
+from observatory.store.views import Limits
+
+DATABASE = "observatory"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a store is opened with.
+
+    Attributes:
+        dsn: `chdb:///path` or `clickhouse://…`.
+        folder: where the store keeps schema files.
+        limits: what ingest keeps and rejects.
+        retention: how long each kind of table is kept.
+        readers: connections that read.
+        query_timeout_s, query_memory_bytes, query_rows: bounds of one read.
+        tables, views: the areas' facts.
+    """
+
+    dsn: str
+    folder: Path
+    limits: Limits = Limits()
+    retention: Retention = Retention()
+    readers: int = 4
+    query_timeout_s: int = 20
+    query_memory_bytes: int = 2 << 30
+    query_rows: int = 100_000
+    tables: Sequence[FactTable] = field(default_factory=tuple)
+    views: Sequence[FactView] = field(default_factory=tuple)
+
+    @property
+    def embedded(self) -> bool:
+        """True when the engine runs inside this process."""
+        return self.dsn.startswith("chdb:")
+
+
+class Store:
+    """An open telemetry store. One process may open one embedded store."""
+
+    def __init__(self, writer: Writer, reader: Reader, control: Client) -> None:
+        self.writer = writer
+        self.reader = reader
+        self._control = control
+
+    def command(self, sql: str) -> None:
+        """Run a statement of maintenance (freeze, attach, drop) on a connection of its own."""
+        self._control.command(sql)
+
+    def close(self) -> None:
+        """Close every connection; the embedded engine ends with the last of them."""
+        self.reader.close()
+        self.writer.close()
+        self._control.close()
+
+
+def open_store(plan: Plan, selfwatch: Selfwatch) -> Store:
+    """Open the store, bring its tables up to date and lay its views.
+
+    Raises:
+        MigrationError: naming what could not be applied.
+    """
+    if plan.embedded:
+        Path(plan.dsn.removeprefix("chdb://")).mkdir(parents=True, exist_ok=True)
+    first = _connect(plan, database=None)
+    first.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+    control = _connect(plan)
+    migrate(control, plan.tables)
+    lay_views(control, plan.limits, plan.views)
+    retain(control, plan.retention, [table.name for table in plan.tables])
+    reader = Reader([_connect(plan) for _ in range(plan.readers)], _read_settings(plan), selfwatch)
+    store = Store(Writer(_connect(plan), plan.embedded, plan.folder / "schema"), reader, control)
+    first.close()
+    return store
+
+
+def _connect(plan: Plan, database: str | None = DATABASE) -> Client:
+    names: dict[str, Any] = {"database": database} if database else {}
+    return get_client(dsn=plan.dsn, **names)
+
+
+def _read_settings(plan: Plan) -> dict[str, Any]:
+    return {
+        "max_execution_time": plan.query_timeout_s,
+        "max_memory_usage": plan.query_memory_bytes,
+        "max_result_rows": plan.query_rows,
+        "readonly": 2,
+    }

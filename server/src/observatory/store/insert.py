@@ -1,0 +1,136 @@
+"""Writing: one connection, one batch at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from observatory.errors import MalformedBody, StoreError
+from observatory.otlp.signals import Signal, schema
+from observatory.store.views import comment
+
+# What the parser says of bytes that are no message of the schema; anything else is the store's own trouble.
+_MALFORMED = (
+    "PROTOBUF",
+    "UNKNOWN_PROTOBUF_FORMAT",
+    "CANNOT_READ_ALL_DATA",
+    "ATTEMPT_TO_READ_AFTER_EOF",
+    "INCORRECT_DATA",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Bodies joined for one commit.
+
+    Attributes:
+        signal: what they hold.
+        id: 32 hex digits; the token by which a repeated insert is stored once.
+        arrival_ns: wall time of the batch, by which ages are judged, also when it is inserted again.
+        path: the file that holds the joined bytes.
+    """
+
+    signal: Signal
+    id: str
+    arrival_ns: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a batch: how many spans, records or points it held, and how many of them were rejected."""
+
+    items: int
+    rejected: int
+
+
+class Writer:
+    """Inserts batches over a connection of its own. Not thread-safe: one thread calls it.
+
+    Args:
+        client: the connection.
+        embedded: True when the engine runs in this process and can read the batch's file itself.
+        schemas: folder for the schema files of an embedded engine.
+    """
+
+    def __init__(self, client: Client, embedded: bool, schemas: Path) -> None:
+        self._client = client
+        self._embedded = embedded
+        self._schemas = {signal: _write_schema(schemas, signal) for signal in Signal} if embedded else {}
+
+    def insert(self, batch: Batch) -> Stored:
+        """Insert a batch into every target of its signal. Inserting it again stores nothing twice.
+
+        Raises:
+            MalformedBody: if the bytes are no message of the signal; nothing was stored.
+            StoreError: if the store failed; part of the batch may be stored, so insert it again.
+        """
+        try:
+            if self._embedded:
+                self._insert_from_file(batch)
+            else:
+                self._insert_over_wire(batch)
+            found = self._client.query(
+                "SELECT Items, Rejected FROM ingest_batches WHERE Batch = {batch:String} LIMIT 1",
+                parameters={"batch": batch.id},
+            ).result_rows
+        except ClickHouseError as error:
+            text = str(error)
+            if any(word in text for word in _MALFORMED):
+                raise MalformedBody(f"not a request of {batch.signal}") from error
+            raise StoreError(text) from error
+        return Stored(*found[0]) if found else Stored(0, 0)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _insert_from_file(self, batch: Batch) -> None:
+        # The settings stand in the statement: as SET and restore they would cost two more round trips.
+        settings = ", ".join(f"{name} = '{value}'" for name, value in self._settings(batch).items())
+        self._client.command(
+            f"INSERT INTO in_{batch.signal} FROM INFILE '{_quoted(batch.path)}' SETTINGS {settings} FORMAT ProtobufSingle"
+        )
+
+    def _insert_over_wire(self, batch: Batch) -> None:
+        self._client.raw_insert(
+            f"in_{batch.signal}",
+            insert_block=batch.path.read_bytes(),
+            fmt="ProtobufSingle",
+            settings=self._settings(batch),
+        )
+
+    def _settings(self, batch: Batch) -> dict[str, str | int]:
+        where: dict[str, str | int] = {"format_schema": f"{self._schemas[batch.signal]}:{batch.signal.message}"}
+        if not self._embedded:
+            where = {
+                "format_schema_source": "string",
+                "format_schema": schema(batch.signal),
+                "format_schema_message_name": batch.signal.message,
+            }
+        return where | {
+            "insert_deduplication_token": batch.id,
+            "deduplicate_blocks_in_dependent_materialized_views": 1,
+            "log_comment": comment(batch.id, batch.arrival_ns),
+            # Ages are bounded by the views; many days in one batch are no error of any one body.
+            "max_partitions_per_insert_block": 0,
+            # One block, so that a batch is one part per partition and its count is one row.
+            "max_insert_block_size": 1_000_000_000,
+        }
+
+
+def _write_schema(folder: Path, signal: Signal) -> Path:
+    # The engine caches a schema by its path, so an edited text needs another one.
+    text = schema(signal)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder.absolute() / f"{signal}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.proto"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("\\", "\\\\").replace("'", "\\'")

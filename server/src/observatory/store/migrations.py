@@ -1,0 +1,87 @@
+"""Numbered migrations for what holds data; views and Null tables are made anew at every start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib import resources
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from observatory.errors import MigrationError
+from observatory.store.facts import FactTable, FactView
+from observatory.store.views import Limits, pipeline
+
+# Every table that an insert reaches: on disk when acknowledged, and the same block twice is stored once.
+# Statistics of every column cost each insert and no query here uses them.
+DURABLE = (
+    "fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, "
+    "auto_statistics_types = '', ttl_only_drop_parts = 1"
+)
+_WORDS = {
+    "merge_tree": "ENGINE = MergeTree",
+    "aggregating": "ENGINE = AggregatingMergeTree",
+    "durable": DURABLE,
+}
+_LEDGER = (
+    "CREATE TABLE IF NOT EXISTS migrations (Name String, AppliedAt DateTime64(3, 'UTC') DEFAULT now64(3)) "
+    "ENGINE = MergeTree ORDER BY Name SETTINGS fsync_after_insert = 1, fsync_part_directory = 1"
+)
+
+
+def migrate(client: Client, facts: Sequence[FactTable]) -> list[str]:
+    """Apply what has not been applied yet and return its names.
+
+    Raises:
+        MigrationError: naming the migration and what the store said.
+    """
+    client.command(_LEDGER)
+    done = {row[0] for row in client.query("SELECT Name FROM migrations").result_rows}
+    applied = []
+    for name, statements in _steps():
+        if name in done:
+            continue
+        for statement in statements:
+            _run(client, name, statement)
+        client.command("INSERT INTO migrations (Name) VALUES ({name:String})", parameters={"name": name})
+        applied.append(name)
+    for table in facts:
+        _run(client, table.name, table.ddl(DURABLE))
+    return applied
+
+
+def lay_views(client: Client, limits: Limits, facts: Sequence[FactView]) -> None:
+    """Drop every view and Null table and make them from what the code says now.
+
+    Raises:
+        MigrationError: naming the view and what the store said.
+    """
+    existing = client.query(
+        "SELECT name, engine FROM system.tables WHERE database = currentDatabase() "
+        "AND engine IN ('MaterializedView', 'Null') ORDER BY engine"
+    ).result_rows
+    for name, _ in existing:
+        _run(client, name, f"DROP TABLE {name} SYNC")
+    tables, views = pipeline(limits, facts)
+    for step in (*tables, *views):
+        _run(client, step.name, step.ddl)
+
+
+def _steps() -> list[tuple[str, list[str]]]:
+    folder = resources.files("observatory.store") / "migrations"
+    files = sorted((each for each in folder.iterdir() if each.name.endswith(".sql")), key=lambda each: each.name)
+    return [(each.name, _statements(each.read_text(encoding="utf-8"))) for each in files]
+
+
+def _statements(text: str) -> list[str]:
+    plain = re.sub(r"^--.*$", "", text, flags=re.MULTILINE)
+    filled = re.sub(r"\{\{(\w+)\}\}", lambda word: _WORDS[word.group(1)], plain)
+    return [each.strip() for each in filled.split(";\n") if each.strip()]
+
+
+def _run(client: Client, name: str, statement: str) -> None:
+    try:
+        client.command(statement)
+    except ClickHouseError as error:
+        raise MigrationError(f"{name}: {error}") from error

@@ -1,0 +1,49 @@
+"""How long each kind of table is kept. The store drops whole parts (days) that are past their time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clickhouse_connect.driver.client import Client
+
+from observatory.store import metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Days that each kind of table is kept."""
+
+    raw_days: int = 14
+    metrics_days: int = 30
+    facts_days: int = 90
+    rollup_10s_days: int = 7
+    rollup_1m_days: int = 400
+
+
+def clauses(retention: Retention, facts: Sequence[str]) -> dict[str, str]:
+    """The TTL clause of each table."""
+    days = {"otel_traces": ("Timestamp", retention.raw_days), "otel_logs": ("TimestampTime", retention.raw_days)}
+    days |= {f"otel_metrics_{kind}": ("TimeUnix", retention.metrics_days) for kind in metrics.KINDS}
+    days |= {name: ("Timestamp", retention.facts_days) for name in ("fact_calls", "fact_points", *facts)}
+    simple = {table: f"toDateTime({column}) + INTERVAL {kept} DAY" for table, (column, kept) in days.items()}
+    return simple | {
+        "rollup_calls": f"Timestamp + INTERVAL if(Resolution = 10, {retention.rollup_10s_days}, {retention.rollup_1m_days}) DAY"
+    }
+
+
+def retain(client: Client, retention: Retention, facts: Sequence[str]) -> None:
+    """Put each table's TTL in force where it differs from what the table has."""
+    made = dict(
+        client.query(
+            "SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()"
+        ).result_rows
+    )
+    for table, clause in clauses(retention, facts).items():
+        if _squeezed(clause) not in _squeezed(made[table]):
+            client.command(f"ALTER TABLE {table} MODIFY TTL {clause} SETTINGS materialize_ttl_after_modify = 0")
+
+
+def _squeezed(sql: str) -> str:
+    # The store writes INTERVAL 14 DAY back as toIntervalDay(14).
+    return sql.replace("INTERVAL ", "toIntervalDay(").replace(" DAY", ")").replace(" ", "")
