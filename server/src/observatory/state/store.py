@@ -1,0 +1,119 @@
+"""The control store: opens the database, brings its schema up to date, hands out transactions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError, TimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from observatory.errors import SettingsError, StateError
+from observatory.state import sqlite
+from observatory.state.audit import AuditRows
+from observatory.state.login_links import LinkRows
+from observatory.state.migration import migrate
+from observatory.state.sessions import SessionRows
+from observatory.state.tokens import TokenRows
+
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+
+
+class Rows:
+    """The tables, inside one transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.tokens = TokenRows(session)
+        self.login_links = LinkRows(session)
+        self.sessions = SessionRows(session)
+        self.audit = AuditRows(session)
+
+
+class State:
+    """An open control store whose schema is up to date. Make it with `open_store`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        # On SQLite a writer takes the write lock at once: a lock taken later, at the first UPDATE, cannot wait.
+        self._writer = engine.execution_options(**{sqlite.WRITES: True})
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Rows]:
+        """A transaction: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            StateError: the database refused a statement, is locked, or is gone.
+        """
+        async with _transaction(self._writer) as rows:
+            yield rows
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Rows]:
+        """A transaction for reads; it sees one state of the database throughout.
+
+        Raises:
+            StateError: the database refused a statement or is gone.
+        """
+        async with _transaction(self._engine) as rows:
+            yield rows
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+
+async def open_store(url: str) -> State:
+    """Open the control store and bring its schema up to date.
+
+    Args:
+        url: `sqlite+aiosqlite:///<path>` (missing folders and file are made) or `postgresql+asyncpg://…`.
+
+    Raises:
+        SettingsError: the URL cannot be read, or names a database we do not know or one in memory.
+        StateError: the database cannot be opened, or was written by a newer version.
+    """
+    engine = _engine(url)
+    try:
+        await migrate(engine)
+    except BaseException as error:
+        await engine.dispose()
+        if isinstance(error, SQLAlchemyError | OSError):
+            raise StateError(f"the control store cannot be opened: {_cause(error)}") from error
+        raise
+    return State(engine)
+
+
+def _engine(text: str) -> AsyncEngine:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        # The URL may hold a password: it is not repeated.
+        raise SettingsError("OBSERVATORY_STATE_URL cannot be read: expected sqlite:///… or postgresql://…") from None
+    kind = url.drivername.partition("+")[0]
+    if kind not in _DRIVERS:
+        raise SettingsError(f"OBSERVATORY_STATE_URL: no control store on {kind!r}: expected sqlite or postgresql")
+    url = url.set(drivername=_DRIVERS[kind])
+    if kind == "sqlite":
+        sqlite.prepare(url)
+    try:
+        engine = create_async_engine(url, pool_pre_ping=kind != "sqlite", hide_parameters=True)
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"OBSERVATORY_STATE_URL: {kind} needs the package {error.name!r}") from error
+    if kind == "sqlite":
+        sqlite.tune(engine.sync_engine)
+    return engine
+
+
+@asynccontextmanager
+async def _transaction(engine: AsyncEngine) -> AsyncIterator[Rows]:
+    try:
+        async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+            yield Rows(session)
+    except (StatementError, TimeoutError) as error:
+        raise StateError(f"the control store failed: {_cause(error)}") from error
+
+
+def _cause(error: BaseException) -> str:
+    # The driver's own words only: SQLAlchemy's message repeats the statement's values, digests among them.
+    return str(error.orig) if isinstance(error, StatementError) else str(error)
