@@ -1,0 +1,32 @@
+"""What a process needs to report to Observatory. See the README for a first span."""
+
+from __future__ import annotations
+
+from observatory_sdk import conventions, facts
+from observatory_sdk.calls import service
+from observatory_sdk.errors import ConfigurationError, FactError, SdkError
+from observatory_sdk.frame import feature, outcome
+from observatory_sdk.guard import losses, strict
+from observatory_sdk.heartbeat import register
+from observatory_sdk.pipeline import Exporters, Providers, Telemetry, configure
+from observatory_sdk.propagation import extract, inject
+
+__all__ = [
+    "ConfigurationError",
+    "Exporters",
+    "FactError",
+    "Providers",
+    "SdkError",
+    "Telemetry",
+    "configure",
+    "conventions",
+    "extract",
+    "facts",
+    "feature",
+    "inject",
+    "losses",
+    "outcome",
+    "register",
+    "service",
+    "strict",
+]

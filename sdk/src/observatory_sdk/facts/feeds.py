@@ -1,0 +1,129 @@
+"""Metric facts: feeds, queues, sockets, subscriptions, pools. Keep the object, tell it what happens."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from observatory_sdk.conventions import Metric, common, market_data, platform, signals
+from observatory_sdk.facts.readings import BOARD, Cell, guarded, labels
+
+# A number nobody has told anew for a minute is not known any more.
+FRESH_FOR_S = 60.0
+_NS = 1_000_000_000
+
+
+class Feed:
+    """One stream of one symbol of one venue. `service` defaults to the one that runs when the object is made."""
+
+    def __init__(self, *, exchange_id: str, channel: str, symbol: str, service: str | None = None) -> None:
+        self._cells: dict[str, tuple[Metric, Cell]] = {}
+        values = {common.EXCHANGE_ID: exchange_id, market_data.CHANNEL: channel, market_data.SYMBOL: symbol}
+        self._labels = labels(market_data.MESSAGES, values, service)
+
+    def message(self, *, event_unix_nano: int | None = None, received_unix_nano: int | None = None) -> None:
+        """A message came. With both moments (ns since 1970 UTC) the lag is measured, receipt minus event."""
+        with guarded():
+            self._cell(market_data.MESSAGES).add(1)
+            if event_unix_nano is None:
+                return
+            self._newest(event_unix_nano)
+            histogram = BOARD.histogram(market_data.LAG)
+            if received_unix_nano is not None and histogram is not None:
+                histogram.record((received_unix_nano - event_unix_nano) / _NS, self._labels)
+
+    def reconnected(self) -> None:
+        """The connection was made anew."""
+        with guarded():
+            self._cell(market_data.RECONNECTS).add(1)
+
+    def sequence_gap(self, missing: int = 1) -> None:
+        """So many numbers are missing in the venue's own sequence."""
+        with guarded():
+            self._cell(market_data.SEQUENCE_GAPS).add(missing)
+
+    def candles_missing(self, missing: int) -> None:
+        """So many candles should have come and did not."""
+        with guarded():
+            self._cell(market_data.CANDLES_MISSING).add(missing)
+
+    def connection(self, up: bool) -> None:
+        """Connected or not, from now on."""
+        with guarded():
+            self._cell(market_data.CONNECTION_UP).put(int(up))
+
+    def close(self) -> None:
+        """The stream is not wanted any more: no more points."""
+        with guarded():
+            for metric, cell in self._cells.values():
+                BOARD.drop(metric, cell)
+
+    def _newest(self, event_unix_nano: int) -> None:
+        cell = self._cell(market_data.LAST_UPDATE)
+        moment = event_unix_nano / _NS
+        if cell.value is None or moment > cell.value:
+            cell.put(moment)
+
+    def _cell(self, metric: Metric) -> Cell:
+        found = self._cells.get(metric.name)
+        if found is None:
+            found = self._cells[metric.name] = (metric, BOARD.cell(metric, self._labels))
+        return found[1]
+
+
+class Queue:
+    """One queue. Tell it depth and age at least once a minute, or they are unknown."""
+
+    def __init__(self, name: str, *, service: str | None = None) -> None:
+        self._labels = labels(platform.QUEUE_DEPTH, {platform.QUEUE_NAME: name}, service)
+
+    def observe(self, *, depth: int, oldest_item_age_s: float) -> None:
+        """Items waiting, and how long the oldest of them has waited; 0 and 0 when empty."""
+        with guarded():
+            BOARD.cell(platform.QUEUE_DEPTH, self._labels, FRESH_FOR_S).put(depth)
+            BOARD.cell(platform.QUEUE_OLDEST, self._labels, FRESH_FOR_S).put(oldest_item_age_s)
+
+    def processed(self, outcome: Literal["success", "failure"] = "success", count: int = 1) -> None:
+        """So many items were worked on."""
+        with guarded():
+            BOARD.cell(platform.QUEUE_PROCESSED, {**self._labels, platform.QUEUE_OUTCOME.name: outcome}).add(count)
+
+
+class Websockets:
+    """The clients connected to us over WebSocket."""
+
+    def __init__(self, *, service: str | None = None) -> None:
+        self._labels = labels(platform.SOCKET_CONNECTIONS, {}, service)
+
+    def connections(self, count: int) -> None:
+        """So many are connected, from now on."""
+        with guarded():
+            BOARD.cell(platform.SOCKET_CONNECTIONS, self._labels).put(count)
+
+    def dropped(self, reason: str, count: int = 1) -> None:
+        """So many connections or messages were dropped; `reason` is a fixed word."""
+        with guarded():
+            BOARD.cell(platform.SOCKET_DROPPED, {**self._labels, platform.SOCKET_REASON.name: reason}).add(count)
+
+
+class Pool:
+    """A pool of connections to PostgreSQL, Redis or the like."""
+
+    def __init__(self, name: str, *, service: str | None = None) -> None:
+        self._labels = labels(platform.POOL_COUNT, {platform.POOL_NAME: name}, service)
+
+    def observe(self, *, used: int, idle: int, pending: int, max_connections: int) -> None:
+        """Connections in use and idle, requests waiting, and how many connections there may be."""
+        with guarded():
+            states = {"used": used, "idle": idle}
+            for state, count in states.items():
+                found = {**self._labels, platform.POOL_STATE.name: state}
+                BOARD.cell(platform.POOL_COUNT, found, FRESH_FOR_S).put(count)
+            BOARD.cell(platform.POOL_PENDING, self._labels, FRESH_FOR_S).put(pending)
+            BOARD.cell(platform.POOL_MAX, self._labels, FRESH_FOR_S).put(max_connections)
+
+
+def subscriptions(count: int, *, channel: str, plan: str | None = None, service: str | None = None) -> None:
+    """So many subscriptions of a signal channel run, from now on."""
+    with guarded():
+        values = {signals.SUBSCRIPTION_CHANNEL: channel, signals.SUBSCRIPTION_PLAN: plan}
+        BOARD.cell(signals.SUBSCRIPTIONS_ACTIVE, labels(signals.SUBSCRIPTIONS_ACTIVE, values, service)).put(count)

@@ -1,0 +1,144 @@
+"""The newest value of every metric fact, read out when OpenTelemetry collects.
+
+Counting is an addition under a lock; the cost of an OpenTelemetry measurement is paid once per export, not once per
+message of a feed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from threading import Lock
+
+from opentelemetry import metrics
+from opentelemetry.metrics import CallbackOptions, Histogram, Meter, Observation
+from opentelemetry.sdk.metrics import MeterProvider
+
+from observatory_sdk import frame, scope
+from observatory_sdk.conventions import METRICS, Attribute, Instrument, Metric, common
+from observatory_sdk.guard import LOSSES, Guard
+from observatory_sdk.scope import Scope
+
+MAX_CELLS = 10_000
+# Seconds of lag: venues are some milliseconds away, a stuck feed minutes.
+LAG_BOUNDS_S = [-0.1, 0.0, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0]
+
+_GUARD = Guard("metrics")
+_BY_CALLBACK = frozenset({common.HEARTBEAT, common.SDK_LOSSES})
+
+
+class Cell:
+    """One value with its attributes. `fresh_for_s`: after that without a new value no more points go out."""
+
+    __slots__ = ("_lock", "attributes", "fresh_for_s", "set_at", "value")
+
+    def __init__(self, attributes: Mapping[str, str], fresh_for_s: float | None) -> None:
+        self._lock = Lock()
+        self.attributes = attributes
+        self.fresh_for_s = fresh_for_s
+        self.value: float | int | None = None
+        self.set_at = 0.0
+
+    def put(self, value: float) -> None:
+        """Replace the value."""
+        with self._lock:
+            self.value = value
+            self.set_at = time.monotonic()
+
+    def add(self, amount: int) -> None:
+        """Add to the value, from 0."""
+        with self._lock:
+            self.value = (self.value or 0) + amount
+
+    def observation(self, now: float) -> Observation | None:
+        """The point to send, or None when there is nothing to say."""
+        with self._lock:
+            value, set_at = self.value, self.set_at
+        if value is None or (self.fresh_for_s is not None and now - set_at > self.fresh_for_s):
+            return None
+        return Observation(value, self.attributes)
+
+
+class Board:
+    """All cells by metric, and the instruments that read them."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._cells: dict[str, dict[frozenset[tuple[str, str]], Cell]] = {}
+        self._attached: Scope | None = None
+        self._histograms: dict[str, Histogram] = {}
+        self._size = 0
+
+    def cell(self, metric: Metric, attributes: Mapping[str, str], fresh_for_s: float | None = None) -> Cell:
+        """The cell of a metric and attributes, made when new. Beyond `MAX_CELLS` nobody reads the cell."""
+        self._ensure()
+        key = frozenset(attributes.items())
+        with self._lock:
+            cells = self._cells.setdefault(metric.name, {})
+            found = cells.get(key)
+            if found is None:
+                found = Cell(attributes, fresh_for_s)
+                if self._size >= MAX_CELLS:
+                    LOSSES.count("too many metric series", metric.name)
+                    return found
+                cells[key] = found
+                self._size += 1
+            return found
+
+    def drop(self, metric: Metric, cell: Cell) -> None:
+        """Send no more points of this cell."""
+        with self._lock:
+            gone = self._cells.get(metric.name, {}).pop(frozenset(cell.attributes.items()), None)
+            self._size -= gone is not None
+
+    def histogram(self, metric: Metric) -> Histogram | None:
+        """The histogram, once there is anything to record to."""
+        return self._histograms.get(metric.name)
+
+    def attach(self, target: Scope) -> None:
+        """Make the instruments in these meters; the ones of an earlier scope die with their provider."""
+        self._attached = target
+        self._histograms = {}
+        for metric in METRICS:
+            if metric not in _BY_CALLBACK:
+                self._make(metric, target.feed_meter if metric.feed else target.meter)
+
+    def _ensure(self) -> None:
+        """Without `configure`, use the host's own provider as soon as there is one."""
+        target = scope.current()
+        if self._attached is not target and isinstance(metrics.get_meter_provider(), MeterProvider):
+            self.attach(target)
+
+    def _make(self, metric: Metric, meter: Meter) -> None:
+        name, unit, sentence = metric.name, metric.unit, metric.sentence
+        if metric.instrument is Instrument.HISTOGRAM:
+            self._histograms[name] = meter.create_histogram(
+                name, unit, sentence, explicit_bucket_boundaries_advisory=LAG_BOUNDS_S
+            )
+        elif metric.instrument is Instrument.COUNTER:
+            meter.create_observable_counter(name, [self._reader(metric)], unit, sentence)
+        else:
+            meter.create_observable_gauge(name, [self._reader(metric)], unit, sentence)
+
+    def _reader(self, metric: Metric) -> Callable[[CallbackOptions], Iterable[Observation]]:
+        def read(_: CallbackOptions) -> Iterable[Observation]:
+            with self._lock:
+                cells = list(self._cells.get(metric.name, {}).values())
+            now = time.monotonic()
+            return [point for point in (cell.observation(now) for cell in cells) if point is not None]
+
+        return read
+
+
+BOARD = Board()
+
+
+def labels(metric: Metric, values: Mapping[Attribute, str | None], service: str | None) -> dict[str, str]:
+    """A point's attributes: the service that runs, or the metric's owner, and the given values."""
+    owner = service or frame.current().service or metric.owner
+    return {common.SERVICE.name: owner, **{name.name: value for name, value in values.items() if value}}
+
+
+def guarded() -> Guard:
+    """The guard of all metric facts."""
+    return _GUARD

@@ -1,0 +1,174 @@
+"""Facts that last: each is a span, opened by `with`, whose fields may be set until it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, ClassVar, Literal, Self, dataclass_transform
+
+from opentelemetry import context, trace
+
+from observatory_sdk import frame, scope
+from observatory_sdk.conventions import Attribute, Fact, common
+from observatory_sdk.facts.checks import AttributeValue, checked
+from observatory_sdk.guard import Guard
+
+Outcome = Literal["success", "failure", "partial", "simulated"]
+
+_GUARD = Guard("facts")
+_MISSING = object()
+
+
+class _Field:
+    __slots__ = ("attribute", "default")
+
+    def __init__(self, attribute: Attribute, default: object) -> None:
+        self.attribute = attribute
+        self.default = default
+
+
+def of(attribute: Attribute, *, default: object = _MISSING) -> Any:
+    """A field of a fact that stands for this attribute; with `default=None` it may be left out."""
+    return _Field(attribute, default)
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(of,))
+class Declared:
+    """Collects the fields of a fact's class, so that its constructor takes them by name."""
+
+    _fields: ClassVar[Mapping[str, Attribute]] = {}
+    _required: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls) -> None:
+        fields = dict(cls._fields)
+        required = set(cls._required)
+        for name, value in list(vars(cls).items()):
+            if isinstance(value, _Field):
+                fields[name] = value.attribute
+                if value.default is _MISSING:
+                    required.add(name)
+                setattr(cls, name, None)
+        cls._fields = fields
+        cls._required = frozenset(required)
+
+    def __init__(self, **values: object) -> None:
+        with _GUARD:
+            if not self._required <= values.keys() <= self._fields.keys():
+                raise TypeError(self._misfit(values))
+        self.__dict__.update(values)
+
+    def _misfit(self, values: Mapping[str, object]) -> str:
+        missing = ", ".join(sorted(self._required - values.keys()))
+        unknown = ", ".join(sorted(values.keys() - self._fields.keys()))
+        return f"{type(self).__name__}: missing [{missing}], unknown [{unknown}]"
+
+
+class SpanFact(Declared):
+    """One span. `with` opens and ends it; `record` writes one that is already over.
+
+    An exception that leaves the block is written on the span and goes on untouched. Fields hold plain values; they are
+    checked and written when the span ends. What the context knows (service, feature, user) is added by itself.
+    """
+
+    fact: ClassVar[Fact]
+    span_kind: ClassVar[trace.SpanKind] = trace.SpanKind.INTERNAL
+
+    user_id: str | None = of(common.USER_ID, default=None)
+    user_cohort: str | None = of(common.USER_COHORT, default=None)
+    user_plan: str | None = of(common.USER_PLAN, default=None)
+    decision_id: str | None = of(common.DECISION_ID, default=None)
+    signal_id: str | None = of(common.SIGNAL_ID, default=None)
+    order_id: str | None = of(common.ORDER_ID, default=None)
+    outcome: Outcome | None = of(common.OUTCOME, default=None)
+    outcome_reason: str | None = of(common.OUTCOME_REASON, default=None)
+    error_type: str | None = of(common.ERROR_TYPE, default=None)
+
+    def span_name(self) -> str:
+        """The span's name; of few different values."""
+        return self.fact.name
+
+    @property
+    def span_context(self) -> trace.SpanContext | None:
+        """For links from later facts; None outside of `with`."""
+        span: trace.Span | None = self.__dict__.get("_span")
+        return None if span is None else span.get_span_context()
+
+    def link(self, *contexts: trace.SpanContext) -> Self:
+        """Point at spans of other traces that led to this one. Call it before `with` or `record`."""
+        self.__dict__["_links"] = tuple(trace.Link(found) for found in contexts if found.is_valid)
+        return self
+
+    def __enter__(self) -> Self:
+        with _GUARD:
+            span = self._start(None)
+            self.__dict__["_span"] = span
+            self.__dict__["_token"] = context.attach(self._context(span))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
+    ) -> None:
+        with _GUARD:
+            token = self.__dict__.pop("_token", None)
+            if token is not None:
+                context.detach(token)
+            span = self.__dict__.get("_span")
+            if span is not None:
+                self._finish(span, error, None)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace_back)
+
+    def record(self, *, start_unix_nano: int, end_unix_nano: int) -> None:
+        """Write a span that is over: both moments in nanoseconds since 1970 UTC."""
+        with _GUARD:
+            self._finish(self._start(start_unix_nano), None, end_unix_nano)
+
+    def _start(self, start_unix_nano: int | None) -> trace.Span:
+        found = frame.current()
+        stamp = found.stamp if found.service is not None else {common.SERVICE.name: self.fact.owner, **found.stamp}
+        links: Sequence[trace.Link] = self.__dict__.get("_links", ())
+        return scope.current().tracer.start_span(
+            self.span_name(),
+            kind=self.span_kind,
+            attributes=stamp,
+            links=links,
+            start_time=start_unix_nano,
+            record_exception=False,
+            set_status_on_exception=False,
+        )
+
+    def _context(self, span: trace.Span) -> context.Context:
+        return trace.set_span_in_context(span)
+
+    def _finish(self, span: trace.Span, error: BaseException | None, end_unix_nano: int | None) -> None:
+        try:
+            if span.is_recording():
+                self._write(span, error)
+        finally:
+            span.end(end_unix_nano)
+
+    def _write(self, span: trace.Span, error: BaseException | None) -> None:
+        if isinstance(error, Exception):
+            span.record_exception(error)
+            span.set_status(trace.Status(trace.StatusCode.ERROR, type(error).__name__))
+            span.set_attribute(common.ERROR_TYPE.name, type(error).__qualname__)
+        elif self.outcome == "failure" or self.error_type is not None:
+            span.set_status(trace.Status(trace.StatusCode.ERROR, self.outcome_reason or self.error_type))
+        span.set_attributes(self._attributes())
+
+    def _attributes(self) -> dict[str, AttributeValue]:
+        values = self.__dict__
+        return checked((attribute, values.get(name)) for name, attribute in self._fields.items())
+
+    def _add(self, fact: Fact, values: Mapping[Attribute, object], time_unix_nano: int | None = None) -> None:
+        """Write an event on the running span."""
+        with _GUARD:
+            span = self.__dict__.get("_span")
+            if span is not None:
+                span.add_event(fact.name, checked(values.items()), timestamp=time_unix_nano)

@@ -1,0 +1,121 @@
+"""Who is at work: the logical service, its caller, the feature and the user, carried by OpenTelemetry's context.
+
+The context is a context variable, so a coroutine and a task see the frame of the code that made them; a thread
+starts with an empty one, unless the work is run through `contextvars.copy_context().run`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from opentelemetry import baggage, context, trace
+from opentelemetry.context import Context
+
+from observatory_sdk.conventions import common
+from observatory_sdk.guard import Guard
+
+KEY = context.create_key("observatory-frame")
+BAGGAGE_CALLER = common.CALLER.name
+_CARRIED = (common.FEATURE.name, common.USER_ID.name, common.USER_COHORT.name, common.USER_PLAN.name)
+_GUARD = Guard("context")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """`carried` travels with the request; `service` runs here; `caller` called from another process."""
+
+    service: str | None = None
+    caller: str | None = None
+    carried: Mapping[str, str] = field(default_factory=dict)
+    entry: trace.Span | None = None
+    stamp: Mapping[str, str] = field(default_factory=dict)
+
+    def with_service(self, service: str, entry: trace.Span) -> Frame:
+        """The frame inside a call of `service`."""
+        return Frame(service, None, self.carried, entry, {common.SERVICE.name: service, **self.carried})
+
+    def with_carried(self, carried: Mapping[str, str]) -> Frame:
+        """The same frame with more to carry."""
+        merged = {**self.carried, **carried}
+        service = {} if self.service is None else {common.SERVICE.name: self.service}
+        return replace(self, carried=merged, stamp={**service, **merged})
+
+
+EMPTY = Frame()
+
+
+def current(within: Context | None = None) -> Frame:
+    """The frame at work; read from baggage where another SDK or propagator brought it here."""
+    found = context.get_value(KEY, within)
+    return found if isinstance(found, Frame) else from_baggage(baggage.get_all(within))
+
+
+def from_baggage(entries: Mapping[str, object]) -> Frame:
+    """What the sender of a request says about itself."""
+    if not entries:
+        return EMPTY
+    carried = {name: str(entries[name]) for name in _CARRIED if entries.get(name)}
+    caller = entries.get(BAGGAGE_CALLER)
+    return Frame(caller=str(caller) if caller else None).with_carried(carried)
+
+
+def received(within: Context) -> Context:
+    """`within` with the frame its baggage describes; the sender's name is taken out, so that it goes no further."""
+    entries = baggage.get_all(within)
+    if not entries:
+        return within
+    within = context.set_value(KEY, from_baggage(entries), within)
+    return baggage.remove_baggage(BAGGAGE_CALLER, within)
+
+
+def to_context(frame: Frame, within: Context | None = None) -> Context:
+    """`within` with this frame at work, as our own value and as baggage for other propagators."""
+    for name, value in frame.carried.items():
+        within = baggage.set_baggage(name, value, within)
+    return context.set_value(KEY, frame, within)
+
+
+@contextmanager
+def feature(
+    name: str, *, user_id: str | None = None, user_cohort: str | None = None, user_plan: str | None = None
+) -> Iterator[None]:
+    """All that happens inside serves this business feature and this user, in other processes too.
+
+    `name`: as in `chat`, `signals`, `autotrade`. The ids travel in the `baggage` header of outgoing requests, so give
+    opaque ids, never names or addresses.
+    """
+    token = None
+    with _GUARD:
+        values = zip(_CARRIED, (name, user_id, user_cohort, user_plan), strict=True)
+        carried = {key: str(value) for key, value in values if value is not None}
+        token = context.attach(to_context(current().with_carried(carried)))
+    try:
+        yield
+    finally:
+        if token is not None:
+            context.detach(token)
+
+
+def outcome(value: str, *, reason: str | None = None) -> None:
+    """How the innermost running call of a service ended in business terms.
+
+    `value`: `success`, `failure`, `partial` or `simulated`. `failure` marks the span as failed, without an exception.
+    Outside of any call of a service nothing happens.
+    """
+    with _GUARD:
+        entry = current().entry
+        if entry is not None:
+            mark(entry, value, reason)
+
+
+def mark(span: trace.Span, value: str, reason: str | None) -> None:
+    """Write an outcome on a span."""
+    if value not in common.OUTCOME.values:
+        raise ValueError(f"{common.OUTCOME}: {value!r} is not one of {', '.join(common.OUTCOME.values)}")
+    span.set_attribute(common.OUTCOME.name, value)
+    if reason is not None:
+        span.set_attribute(common.OUTCOME_REASON.name, reason)
+    if value == "failure":
+        span.set_status(trace.Status(trace.StatusCode.ERROR, reason))

@@ -1,0 +1,309 @@
+"""`configure`: from facts and spans to an OTLP endpoint, with bounded queues and short intervals."""
+
+from __future__ import annotations
+
+import atexit
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from threading import Lock, Thread
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from opentelemetry import metrics, propagate, trace
+from opentelemetry._logs import set_logger_provider
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+
+from observatory_sdk import scope
+from observatory_sdk.conventions import common
+from observatory_sdk.errors import ConfigurationError
+from observatory_sdk.exporters import LogOutlet, MetricOutlet, SpanOutlet
+from observatory_sdk.facts.readings import BOARD
+from observatory_sdk.guard import LOSSES, Guard
+from observatory_sdk.heartbeat import HEARTBEATS, register
+from observatory_sdk.propagation import PROPAGATOR
+from observatory_sdk.scope import Scope
+from observatory_sdk.stamping import StampLogs, StampSpans
+
+BATCH_DELAY_MS = 400
+METRICS_EVERY_MS = 5_000
+FEED_EVERY_MS = 1_000
+QUEUE_LENGTH = 20_000
+BATCH_LENGTH = 2_000
+EXPORT_TIMEOUT_S = 5.0
+EXIT_TIMEOUT_S = 3.0
+
+_GUARD = Guard("pipeline")
+_LOCK = Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Exporters:
+    """Where telemetry goes instead of OTLP over HTTP. `feed_metrics` are sent each second, the others each 5 s."""
+
+    spans: SpanExporter
+    logs: LogRecordExporter
+    metrics: MetricExporter
+    feed_metrics: MetricExporter
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """The host's own OpenTelemetry providers, with its own intervals. Redaction is then the host's own as well."""
+
+    tracer: TracerProvider
+    logger: LoggerProvider
+    meter: MeterProvider
+    feed_meter: MeterProvider | None = None
+
+
+class Telemetry:
+    """What `configure` gives back: the way to flush and to end. Without an endpoint it does nothing."""
+
+    def __init__(self, providers: Providers | None, exporters: Exporters | None) -> None:
+        self._providers = providers
+        self._exporters = exporters
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is sent."""
+        return self._providers is not None
+
+    def flush(self, timeout_s: float = 5.0) -> bool:
+        """Send all that waits. False when it did not succeed in time; it goes on in the background then."""
+        return _within(timeout_s, *(provider.force_flush for provider in self._all()))
+
+    def shutdown(self, timeout_s: float = EXIT_TIMEOUT_S) -> bool:
+        """Send all that waits, for at most `timeout_s`, and stop. What was not sent is counted and lost."""
+        global _live
+        with _LOCK:
+            if _live is not self:
+                return True
+            _live = None
+        sent = self.flush(timeout_s)
+        scope.use(None)
+        atexit.unregister(self.shutdown)
+        if self._exporters is not None:
+            self._stop(self._exporters)
+        return sent
+
+    def _all(self) -> Iterable[TracerProvider | LoggerProvider | MeterProvider]:
+        found = self._providers
+        if found is None:
+            return ()
+        feed = () if found.feed_meter is None else (found.feed_meter,)
+        return (found.tracer, found.logger, found.meter, *feed)
+
+    def _stop(self, exporters: Exporters) -> None:
+        # The exporters first: a server that is down must not hold up the host's exit while batches are retried.
+        for exporter in (exporters.spans, exporters.logs, exporters.metrics, exporters.feed_metrics):
+            with _GUARD:
+                exporter.shutdown()
+        for provider in self._all():
+            with _GUARD:
+                provider.shutdown()
+
+
+_live: Telemetry | None = None
+
+
+def configure(
+    *,
+    service_name: str,
+    endpoint: str | None = None,
+    token: str | None = None,
+    environment: str = "production",
+    version: str | None = None,
+    namespace: str = "cryptouniverse",
+    instance_id: str | None = None,
+    services: Iterable[str] = (),
+    headers: Mapping[str, str] | None = None,
+    exporters: Exporters | None = None,
+    providers: Providers | None = None,
+    set_globals: bool = True,
+) -> Telemetry:
+    """Start to report. Call it once, early, in each process.
+
+    `endpoint`: base address of an OTLP/HTTP receiver, as in `http://127.0.0.1:4318`. Without endpoint, exporters and
+    providers nothing is set up, and every call of the SDK does nothing. `services`: ids to heartbeat from now on.
+    `token` goes into the `Authorization` header. With `set_globals` other instrumentations use the same pipeline.
+
+    Raises `ConfigurationError` for an argument that cannot work, and when the SDK is configured already. A server that
+    is down raises nothing, now or later.
+    """
+    global _live
+    names = _checked(service_name, endpoint, token, environment, headers, services, exporters, providers)
+    with _LOCK:
+        if _live is not None:
+            raise ConfigurationError("the SDK is configured already: call shutdown() on the Telemetry first")
+        resource = _resource(service_name, namespace, version, instance_id, environment)
+        if providers is None and exporters is None and endpoint is not None:
+            exporters = _otlp(endpoint, _headers(token, headers))
+        outlets = None if exporters is None else _outlets(exporters)
+        if providers is None and outlets is not None:
+            providers = _providers(resource, outlets)
+        telemetry = Telemetry(providers, outlets)
+        if providers is not None:
+            _start(providers, set_globals)
+            atexit.register(telemetry.shutdown)
+            _live = telemetry
+    register(*names)
+    return telemetry
+
+
+def _checked(
+    service_name: str,
+    endpoint: str | None,
+    token: str | None,
+    environment: str,
+    headers: Mapping[str, str] | None,
+    services: Iterable[str],
+    exporters: Exporters | None,
+    providers: Providers | None,
+) -> tuple[str, ...]:
+    for name, value in (("service_name", service_name), ("environment", environment)):
+        if not isinstance(value, str) or not value.strip():
+            raise ConfigurationError(f"{name} is {value!r}: it takes a text that is not empty")
+    if isinstance(services, str):
+        raise ConfigurationError("services is a text: it takes a list of ids")
+    names = tuple(services)
+    if not all(isinstance(name, str) and name for name in names):
+        raise ConfigurationError(f"services is {names!r}: it takes ids that are not empty")
+    if sum(given is not None for given in (endpoint, exporters, providers)) > 1:
+        raise ConfigurationError("endpoint, exporters and providers exclude each other: give one of them")
+    _check_endpoint(endpoint)
+    _check_headers(token, headers)
+    return names
+
+
+def _check_endpoint(endpoint: str | None) -> None:
+    if endpoint is None:
+        return
+    try:
+        parts = urlsplit(endpoint)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except (ValueError, AttributeError, TypeError):
+        valid = False
+    if not valid:
+        raise ConfigurationError(f"endpoint is {endpoint!r}: it takes an address such as http://127.0.0.1:4318")
+
+
+def _check_headers(token: str | None, headers: Mapping[str, str] | None) -> None:
+    # The text of a token never goes into a message.
+    if token is not None and (not isinstance(token, str) or not token.isascii() or not token.isprintable()):
+        raise ConfigurationError("token: it takes printable ASCII text")
+    for name, value in (headers or {}).items():
+        if not isinstance(name, str) or not isinstance(value, str) or "\n" in value or "\r" in value:
+            raise ConfigurationError(f"headers: {name!r} takes one line of text")
+
+
+def _resource(
+    service_name: str, namespace: str, version: str | None, instance_id: str | None, environment: str
+) -> Resource:
+    attributes = {
+        common.SERVICE_NAME.name: service_name,
+        common.SERVICE_NAMESPACE.name: namespace,
+        common.SERVICE_INSTANCE_ID.name: instance_id or str(uuid4()),
+        common.ENVIRONMENT.name: environment,
+    }
+    if version is not None:
+        attributes[common.SERVICE_VERSION.name] = version
+    return Resource.create(attributes)
+
+
+def _headers(token: str | None, headers: Mapping[str, str] | None) -> dict[str, str]:
+    bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return {**bearer, **(headers or {})}
+
+
+def _otlp(endpoint: str, headers: dict[str, str]) -> Exporters:
+    base = endpoint.rstrip("/")
+    gzip, timeout_s = Compression.Gzip, EXPORT_TIMEOUT_S
+    url = f"{base}/v1/metrics"
+    return Exporters(
+        OTLPSpanExporter(f"{base}/v1/traces", headers=headers, timeout=timeout_s, compression=gzip),
+        OTLPLogExporter(f"{base}/v1/logs", headers=headers, timeout=timeout_s, compression=gzip),
+        OTLPMetricExporter(url, headers=headers, timeout=timeout_s, compression=gzip),
+        OTLPMetricExporter(url, headers=headers, timeout=timeout_s, compression=gzip),
+    )
+
+
+def _outlets(exporters: Exporters) -> Exporters:
+    return Exporters(
+        SpanOutlet(exporters.spans),
+        LogOutlet(exporters.logs),
+        MetricOutlet(exporters.metrics),
+        MetricOutlet(exporters.feed_metrics),
+    )
+
+
+def _providers(resource: Resource, outlets: Exporters) -> Providers:
+    tracer = TracerProvider(resource=resource, shutdown_on_exit=False)
+    tracer.add_span_processor(
+        BatchSpanProcessor(outlets.spans, QUEUE_LENGTH, BATCH_DELAY_MS, BATCH_LENGTH, EXPORT_TIMEOUT_S * 1_000)
+    )
+    logger = LoggerProvider(resource, shutdown_on_exit=False)
+    logger.add_log_record_processor(StampLogs())
+    logger.add_log_record_processor(
+        BatchLogRecordProcessor(outlets.logs, BATCH_DELAY_MS, BATCH_LENGTH, EXPORT_TIMEOUT_S * 1_000, QUEUE_LENGTH)
+    )
+    # Two providers, not two readers of one: each reader would send every metric, the feeds' each 1 s and again each 5.
+    meter = _meter_provider(resource, outlets.metrics, METRICS_EVERY_MS)
+    feed_meter = _meter_provider(resource, outlets.feed_metrics, FEED_EVERY_MS)
+    return Providers(tracer, logger, meter, feed_meter)
+
+
+def _meter_provider(resource: Resource, exporter: MetricExporter, every_ms: int) -> MeterProvider:
+    reader = PeriodicExportingMetricReader(exporter, every_ms, EXPORT_TIMEOUT_S * 1_000)
+    return MeterProvider([reader], resource, shutdown_on_exit=False)
+
+
+def _start(providers: Providers, set_globals: bool) -> None:
+    providers.tracer.add_span_processor(StampSpans())
+    meter = providers.meter.get_meter(scope.NAME)
+    feed_meter = (providers.feed_meter or providers.meter).get_meter(scope.NAME)
+    tracer, logger = providers.tracer.get_tracer(scope.NAME), providers.logger.get_logger(scope.NAME)
+    found = Scope(tracer, logger, meter, feed_meter)
+    scope.use(found)
+    BOARD.attach(found)
+    HEARTBEATS.forget()
+    beat, lost = common.HEARTBEAT, common.SDK_LOSSES
+    meter.create_observable_gauge(beat.name, [HEARTBEATS.observe], beat.unit, beat.sentence)
+    meter.create_observable_counter(lost.name, [_losses], lost.unit, lost.sentence)
+    if set_globals:
+        trace.set_tracer_provider(providers.tracer)
+        metrics.set_meter_provider(providers.meter)
+        set_logger_provider(providers.logger)
+        propagate.set_global_textmap(PROPAGATOR)
+
+
+def _losses(_: CallbackOptions) -> Iterable[Observation]:
+    return [Observation(count, {common.SDK_REASON.name: reason}) for reason, count in LOSSES.counts().items()]
+
+
+def _within(timeout_s: float, *steps: Callable[[], bool]) -> bool:
+    """Whether all steps came back true in time; they run beside each other, and are left alone when late."""
+    answers: list[bool] = []
+
+    def run(step: Callable[[], bool]) -> None:
+        with _GUARD:
+            answers.append(step() is not False)
+
+    threads = [Thread(target=run, args=(step,), name="observatory-flush", daemon=True) for step in steps]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + timeout_s
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return len(answers) == len(steps) and all(answers)

@@ -1,0 +1,76 @@
+"""The frame across processes: W3C `traceparent` and `baggage` headers, with the calling service among the baggage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+
+from opentelemetry import baggage, context
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.propagators.textmap import (
+    CarrierT,
+    Getter,
+    Setter,
+    TextMapPropagator,
+    default_getter,
+    default_setter,
+)
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from observatory_sdk import frame
+from observatory_sdk.guard import Guard
+
+_GUARD = Guard("propagation")
+
+
+class FramePropagator(TextMapPropagator):
+    """W3C baggage that also tells who is calling."""
+
+    def __init__(self) -> None:
+        self._baggage = W3CBaggagePropagator()
+
+    def inject(
+        self, carrier: CarrierT, context: Context | None = None, setter: Setter[CarrierT] = default_setter
+    ) -> None:
+        with _GUARD:
+            caller = frame.current(context).service
+            if caller is not None:
+                context = baggage.set_baggage(frame.BAGGAGE_CALLER, caller, context)
+        self._baggage.inject(carrier, context, setter)
+
+    def extract(
+        self, carrier: CarrierT, context: Context | None = None, getter: Getter[CarrierT] = default_getter
+    ) -> Context:
+        extracted = self._baggage.extract(carrier, context, getter)
+        with _GUARD:
+            return frame.received(extracted)
+        return extracted
+
+    @property
+    def fields(self) -> set[str]:
+        return self._baggage.fields
+
+
+PROPAGATOR = CompositePropagator([TraceContextTextMapPropagator(), FramePropagator()])
+
+
+def inject(headers: MutableMapping[str, str]) -> None:
+    """Write trace, calling service, feature and user into the headers of an outgoing request or message."""
+    with _GUARD:
+        PROPAGATOR.inject(headers)
+
+
+@contextmanager
+def extract(headers: Mapping[str, str]) -> Iterator[None]:
+    """Work inside on behalf of the sender of these headers. Names are looked up in lower case."""
+    token = None
+    with _GUARD:
+        carrier = {str(name).lower(): value for name, value in headers.items()}
+        token = context.attach(PROPAGATOR.extract(carrier))
+    try:
+        yield
+    finally:
+        if token is not None:
+            context.detach(token)

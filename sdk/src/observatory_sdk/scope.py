@@ -1,0 +1,43 @@
+"""Where the SDK's own telemetry goes: to the providers of `configure`, else to OpenTelemetry's global ones.
+
+Without either, OpenTelemetry's proxies answer, and nothing happens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from opentelemetry import metrics, trace
+from opentelemetry._logs import Logger, get_logger
+
+NAME = "observatory_sdk"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The tracer, logger and meters that facts use. `feed_meter` is exported each second."""
+
+    tracer: trace.Tracer
+    logger: Logger
+    meter: metrics.Meter
+    feed_meter: metrics.Meter
+
+
+def _ambient() -> Scope:
+    meter = metrics.get_meter(NAME)
+    return Scope(trace.get_tracer(NAME), get_logger(NAME), meter, meter)
+
+
+_AMBIENT = _ambient()
+_current = _AMBIENT
+
+
+def current() -> Scope:
+    """The scope in use."""
+    return _current
+
+
+def use(scope: Scope | None) -> None:
+    """Use this scope from now on; None goes back to the global providers."""
+    global _current
+    _current = _AMBIENT if scope is None else scope
