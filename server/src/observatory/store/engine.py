@@ -37,8 +37,8 @@ class Plan:
 
     dsn: str
     folder: Path
-    limits: Limits = Limits()
-    retention: Retention = Retention()
+    limits: Limits = field(default_factory=Limits)
+    retention: Retention = field(default_factory=Retention)
     readers: int = 4
     query_timeout_s: int = 20
     query_memory_bytes: int = 2 << 30

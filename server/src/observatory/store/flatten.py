@@ -1,4 +1,4 @@
-"""From one row per request to one row per span, record or point: the columns that mirror the message, and the unnesting.
+"""From one row per request to one row per span, record or point: the mirror of the message, and its unnesting.
 
 One column per leaf, named by its dotted path, with one `Array` per repeated level above it. Planning a view costs time
 by the text of its column types, so leaves are flat columns and not nested tuples.

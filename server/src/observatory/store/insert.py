@@ -93,7 +93,8 @@ class Writer:
         # The settings stand in the statement: as SET and restore they would cost two more round trips.
         settings = ", ".join(f"{name} = '{value}'" for name, value in self._settings(batch).items())
         self._client.command(
-            f"INSERT INTO in_{batch.signal} FROM INFILE '{_quoted(batch.path)}' SETTINGS {settings} FORMAT ProtobufSingle"
+            f"INSERT INTO in_{batch.signal} FROM INFILE '{_quoted(batch.path)}' "
+            f"SETTINGS {settings} FORMAT ProtobufSingle"
         )
 
     def _insert_over_wire(self, batch: Batch) -> None:

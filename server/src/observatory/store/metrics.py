@@ -82,7 +82,8 @@ def levels(kind: str) -> tuple[Level, ...]:
 
 def times() -> str:
     """The time of each point of a batch, of every kind, one entry per point."""
-    return f"arrayFlatten([{', '.join(f'arrayFlatten(`{_METRICS}.{kind}.data_points.time_unix_nano`)' for kind in KINDS)}])"
+    each = (f"arrayFlatten(`{_METRICS}.{kind}.data_points.time_unix_nano`)" for kind in KINDS)
+    return f"arrayFlatten([{', '.join(each)}])"
 
 
 def columns(kind: str, attributes: int, attribute_bytes: int) -> dict[str, tuple[str, str]]:

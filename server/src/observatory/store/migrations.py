@@ -64,8 +64,10 @@ def lay_views(client: Client, limits: Limits, facts: Sequence[FactView]) -> None
     for name, _ in existing:
         _run(client, name, f"DROP TABLE {name} SYNC")
     tables, views = pipeline(limits, facts)
-    for step in (*tables, *views):
-        _run(client, step.name, step.ddl)
+    for table in tables:
+        _run(client, table.name, table.ddl)
+    for view in views:
+        _run(client, view.name, view.ddl)
 
 
 def _steps() -> list[tuple[str, list[str]]]:

@@ -1,4 +1,4 @@
-"""The columns that are ours beside the Collector's: who was called, by whom, for which feature and user, and how it ended.
+"""The columns of ours beside the Collector's: who was called, by whom, for which feature and user, how it ended.
 
 Each is an expression over the Collector's columns, so that the same text serves the embedded path (computed once, in
 front of every view) and a table that a stock Collector writes.

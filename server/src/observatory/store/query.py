@@ -7,7 +7,7 @@ import queue
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -76,4 +76,4 @@ class Reader:
         finally:
             self._free.put(client)
         self._selfwatch.reads.labels(result="answered").inc()
-        return Rows(tuple(result.column_names), result.result_rows)
+        return Rows(tuple(result.column_names), cast(Sequence[tuple[Any, ...]], result.result_rows))

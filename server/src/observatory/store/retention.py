@@ -25,20 +25,18 @@ def clauses(retention: Retention, facts: Sequence[str]) -> dict[str, str]:
     """The TTL clause of each table."""
     days = {"otel_traces": ("Timestamp", retention.raw_days), "otel_logs": ("TimestampTime", retention.raw_days)}
     days |= {f"otel_metrics_{kind}": ("TimeUnix", retention.metrics_days) for kind in metrics.KINDS}
-    days |= {name: ("Timestamp", retention.facts_days) for name in ("fact_calls", "fact_points", *facts)}
+    days |= dict.fromkeys(("fact_calls", "fact_points", *facts), ("Timestamp", retention.facts_days))
     simple = {table: f"toDateTime({column}) + INTERVAL {kept} DAY" for table, (column, kept) in days.items()}
-    return simple | {
-        "rollup_calls": f"Timestamp + INTERVAL if(Resolution = 10, {retention.rollup_10s_days}, {retention.rollup_1m_days}) DAY"
-    }
+    kept = f"if(Resolution = 10, {retention.rollup_10s_days}, {retention.rollup_1m_days})"
+    return simple | {"rollup_calls": f"Timestamp + INTERVAL {kept} DAY"}
 
 
 def retain(client: Client, retention: Retention, facts: Sequence[str]) -> None:
     """Put each table's TTL in force where it differs from what the table has."""
-    made = dict(
-        client.query(
-            "SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()"
-        ).result_rows
-    )
+    rows = client.query(
+        "SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()"
+    ).result_rows
+    made = {str(name): str(statement) for name, statement in rows}
     for table, clause in clauses(retention, facts).items():
         if _squeezed(clause) not in _squeezed(made[table]):
             client.command(f"ALTER TABLE {table} MODIFY TTL {clause} SETTINGS materialize_ttl_after_modify = 0")

@@ -75,7 +75,8 @@ class NullTable:
     @property
     def ddl(self) -> str:
         """The statement that makes it."""
-        return f"CREATE TABLE {self.name} ({', '.join(f'{name} {kind}' for name, kind in self.columns.items())}) ENGINE = Null"
+        listed = ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
+        return f"CREATE TABLE {self.name} ({listed}) ENGINE = Null"
 
 
 def pipeline(limits: Limits, facts: Sequence[FactView]) -> tuple[list[NullTable], list[View]]:
@@ -186,7 +187,8 @@ _CALLS = """SELECT Timestamp, Environment, Service, Caller, Feature, UserId, Spa
 FROM spans_flat WHERE Entry"""
 
 # One pass for two resolutions and two scopes: planning a view costs more than joining four short rows.
-_ROLL = """SELECT Resolution, Scope, toDateTime(intDiv(toUnixTimestamp(Timestamp), Resolution) * Resolution, 'UTC') AS Timestamp,
+_ROLL = """SELECT Resolution, Scope,
+    toDateTime(intDiv(toUnixTimestamp(Timestamp), Resolution) * Resolution, 'UTC') AS Timestamp,
     Environment, Service, if(Scope = 'edge', Caller, '') AS Caller,
     count() AS Calls, sum(Failed) AS Failures, sum(Duration) AS DurationNs,
     quantilesDDState(0.01, 0.5, 0.95, 0.99)(Duration / 1e6) AS Latency
