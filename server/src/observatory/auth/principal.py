@@ -1,0 +1,37 @@
+"""Who is asking, as far as the rest of the server needs to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from observatory.auth import scopes
+from observatory.errors import Forbidden
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller whose token or session is in force.
+
+    Attributes:
+        actor: `token:<id>` or `session:<id>`, as the audit log names it.
+        name: what people call it.
+        scopes: what it may do.
+    """
+
+    actor: str
+    name: str
+    scopes: frozenset[str]
+
+    def allows(self, scope: str) -> bool:
+        """True when it holds `scope` or one that implies it."""
+        return scopes.allows(self.scopes, scope)
+
+    def require(self, scope: str) -> Principal:
+        """Itself, when it may.
+
+        Raises:
+            Forbidden: it lacks `scope`.
+        """
+        if not self.allows(scope):
+            raise Forbidden(f"this needs the scope {scope}")
+        return self
