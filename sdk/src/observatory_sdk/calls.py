@@ -34,6 +34,8 @@ class ServiceCall:
         self._token: Any = None
 
     def __enter__(self) -> Self:
+        if scope.silent():
+            return self
         with _GUARD:
             self._open()
             self._attach()
@@ -42,6 +44,8 @@ class ServiceCall:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
     ) -> None:
+        if self._opened is None:
+            return
         with _GUARD:
             self._detach()
             self._close(error)
@@ -56,7 +60,7 @@ class ServiceCall:
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Wrap a function: plain, coroutine, generator or asynchronous generator."""
-        operation = self._operation or function.__name__
+        operation = self._operation or getattr(function, "__name__", None)
         opened = functools.partial(ServiceCall, self._service, operation, self._kind)
         wrapped = _wrapper_for(function)(function, opened)
         return cast(Callable[P, R], functools.wraps(function)(wrapped))
@@ -185,7 +189,8 @@ def _generator(function: Callable[..., Any], opened: Opened) -> Callable[..., An
                 try:
                     advance, given = generator.send, (yield item)
                 except GeneratorExit:
-                    generator.close()
+                    with running.step():
+                        generator.close()
                     raise
                 except BaseException as error:
                     advance, given = generator.throw, error
@@ -207,7 +212,8 @@ def _async_generator(function: Callable[..., Any], opened: Opened) -> Callable[.
                 try:
                     advance, given = generator.asend, (yield item)
                 except GeneratorExit:
-                    await generator.aclose()
+                    with running.step():
+                        await generator.aclose()
                     raise
                 except BaseException as error:
                     advance, given = generator.athrow, error

@@ -1,14 +1,15 @@
 """Who is at work: the logical service, its caller, the feature and the user, carried by OpenTelemetry's context.
 
 The context is a context variable, so a coroutine and a task see the frame of the code that made them; a thread
-starts with an empty one, unless the work is run through `contextvars.copy_context().run`.
+starts with an empty one, unless its work is run through `contextvars.copy_context().run` (`asyncio.to_thread` does so).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextvars import Token
 from dataclasses import dataclass, field, replace
+from types import TracebackType
 
 from opentelemetry import baggage, context, trace
 from opentelemetry.context import Context
@@ -19,6 +20,7 @@ from observatory_sdk.guard import Guard
 KEY = context.create_key("observatory-frame")
 BAGGAGE_CALLER = common.CALLER.name
 _CARRIED = (common.FEATURE.name, common.USER_ID.name, common.USER_COHORT.name, common.USER_PLAN.name)
+MAX_CARRIED = 200
 _GUARD = Guard("context")
 
 
@@ -32,8 +34,8 @@ class Frame:
     entry: trace.Span | None = None
     stamp: Mapping[str, str] = field(default_factory=dict)
 
-    def with_service(self, service: str, entry: trace.Span) -> Frame:
-        """The frame inside a call of `service`."""
+    def with_service(self, service: str, entry: trace.Span | None) -> Frame:
+        """The frame inside a call of `service`, whose span is `entry`."""
         return Frame(service, None, self.carried, entry, {common.SERVICE.name: service, **self.carried})
 
     def with_carried(self, carried: Mapping[str, str]) -> Frame:
@@ -56,9 +58,10 @@ def from_baggage(entries: Mapping[str, object]) -> Frame:
     """What the sender of a request says about itself."""
     if not entries:
         return EMPTY
-    carried = {name: str(entries[name]) for name in _CARRIED if entries.get(name)}
-    caller = entries.get(BAGGAGE_CALLER)
-    return Frame(caller=str(caller) if caller else None).with_carried(carried)
+    # Headers come from anywhere: what they say is cut to a length that no id of ours reaches.
+    carried = {name: str(entries[name])[:MAX_CARRIED] for name in _CARRIED if entries.get(name)}
+    caller = str(entries.get(BAGGAGE_CALLER) or "")[:MAX_CARRIED]
+    return Frame(caller=caller or None).with_carried(carried)
 
 
 def received(within: Context) -> Context:
@@ -77,25 +80,48 @@ def to_context(frame: Frame, within: Context | None = None) -> Context:
     return context.set_value(KEY, frame, within)
 
 
-@contextmanager
+class Within:
+    """Works inside a context: `with` and `async with`. Not a decorator, which would end before a coroutine begins."""
+
+    def __init__(self, make: Callable[[], Context]) -> None:
+        self._make = make
+        self._token: Token[Context] | None = None
+
+    def __enter__(self) -> None:
+        with _GUARD:
+            self._token = context.attach(self._make())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
+    ) -> None:
+        token, self._token = self._token, None
+        if token is not None:
+            context.detach(token)
+
+    async def __aenter__(self) -> None:
+        self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace_back)
+
+
 def feature(
     name: str, *, user_id: str | None = None, user_cohort: str | None = None, user_plan: str | None = None
-) -> Iterator[None]:
+) -> Within:
     """All that happens inside serves this business feature and this user, in other processes too.
 
     `name`: as in `chat`, `signals`, `autotrade`. The ids travel in the `baggage` header of outgoing requests, so give
     opaque ids, never names or addresses.
     """
-    token = None
-    with _GUARD:
-        values = zip(_CARRIED, (name, user_id, user_cohort, user_plan), strict=True)
-        carried = {key: str(value) for key, value in values if value is not None}
-        token = context.attach(to_context(current().with_carried(carried)))
-    try:
-        yield
-    finally:
-        if token is not None:
-            context.detach(token)
+    values = (name, user_id, user_cohort, user_plan)
+
+    def make() -> Context:
+        given = zip(_CARRIED, values, strict=True)
+        return to_context(current().with_carried({key: str(value) for key, value in given if value is not None}))
+
+    return Within(make)
 
 
 def outcome(value: str, *, reason: str | None = None) -> None:

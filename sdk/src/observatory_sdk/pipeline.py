@@ -17,13 +17,14 @@ from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.metrics import CallbackOptions, Observation
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits
+from opentelemetry.sdk._logs.export import LogRecordExporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from observatory_sdk import scope
 from observatory_sdk.conventions import common
@@ -33,6 +34,7 @@ from observatory_sdk.facts.readings import BOARD
 from observatory_sdk.guard import LOSSES, Guard
 from observatory_sdk.heartbeat import HEARTBEATS, register
 from observatory_sdk.propagation import PROPAGATOR
+from observatory_sdk.queues import CountedLogs, CountedSpans, once_a_minute
 from observatory_sdk.scope import Scope
 from observatory_sdk.stamping import StampLogs, StampSpans
 
@@ -41,6 +43,7 @@ METRICS_EVERY_MS = 5_000
 FEED_EVERY_MS = 1_000
 QUEUE_LENGTH = 20_000
 BATCH_LENGTH = 2_000
+MAX_ATTRIBUTE = 16_384
 EXPORT_TIMEOUT_S = 5.0
 EXIT_TIMEOUT_S = 3.0
 
@@ -249,14 +252,17 @@ def _outlets(exporters: Exporters) -> Exporters:
 
 
 def _providers(resource: Resource, outlets: Exporters) -> Providers:
-    tracer = TracerProvider(resource=resource, shutdown_on_exit=False)
+    # Facts are never sampled, not even below a parent in another process that was not.
+    limits = SpanLimits(max_attribute_length=MAX_ATTRIBUTE)
+    tracer = TracerProvider(ALWAYS_ON, resource, shutdown_on_exit=False, span_limits=limits)
     tracer.add_span_processor(
-        BatchSpanProcessor(outlets.spans, QUEUE_LENGTH, BATCH_DELAY_MS, BATCH_LENGTH, EXPORT_TIMEOUT_S * 1_000)
+        CountedSpans(outlets.spans, QUEUE_LENGTH, BATCH_DELAY_MS, BATCH_LENGTH, EXPORT_TIMEOUT_S * 1_000)
     )
-    logger = LoggerProvider(resource, shutdown_on_exit=False)
+    log_limits = LogRecordLimits(max_log_record_attribute_length=MAX_ATTRIBUTE)
+    logger = LoggerProvider(resource, shutdown_on_exit=False, log_record_limits=log_limits)
     logger.add_log_record_processor(StampLogs())
     logger.add_log_record_processor(
-        BatchLogRecordProcessor(outlets.logs, BATCH_DELAY_MS, BATCH_LENGTH, EXPORT_TIMEOUT_S * 1_000, QUEUE_LENGTH)
+        CountedLogs(outlets.logs, BATCH_DELAY_MS, BATCH_LENGTH, EXPORT_TIMEOUT_S * 1_000, QUEUE_LENGTH)
     )
     # Two providers, not two readers of one: each reader would send every metric, the feeds' each 1 s and again each 5.
     meter = _meter_provider(resource, outlets.metrics, METRICS_EVERY_MS)
@@ -281,6 +287,7 @@ def _start(providers: Providers, set_globals: bool) -> None:
     beat, lost = common.HEARTBEAT, common.SDK_LOSSES
     meter.create_observable_gauge(beat.name, [HEARTBEATS.observe], beat.unit, beat.sentence)
     meter.create_observable_counter(lost.name, [_losses], lost.unit, lost.sentence)
+    once_a_minute()
     if set_globals:
         trace.set_tracer_provider(providers.tracer)
         metrics.set_meter_provider(providers.meter)

@@ -37,6 +37,16 @@ def current() -> Scope:
     return _current
 
 
+def deaf() -> bool:
+    """Whether there is no provider of logs, neither ours nor the host's."""
+    return _current is _AMBIENT and not _AMBIENT.logger.enabled()
+
+
+def silent() -> bool:
+    """Whether there is no provider of traces, neither ours nor the host's: then a call costs next to nothing."""
+    return _current is _AMBIENT and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+
+
 def use(scope: Scope | None) -> None:
     """Use this scope from now on; None goes back to the global providers."""
     global _current

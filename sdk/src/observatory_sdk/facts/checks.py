@@ -14,6 +14,7 @@ AttributeValue = str | bool | int | float | Sequence[str]
 Money = Decimal | int
 """An exact amount. A float is taken too, as the shortest decimal that reads back as it."""
 Number = float | int | Decimal
+Check = Callable[[Attribute, object], AttributeValue]
 
 MAX_TEXT = 4096
 MAX_TEXTS = 256
@@ -30,8 +31,9 @@ def checked(values: Iterable[tuple[Attribute, object]]) -> dict[str, AttributeVa
     for attribute, value in values:
         if value is None:
             continue
+        name, check = _RESOLVED.get(attribute) or _resolve(attribute)
         try:
-            accepted[attribute.name] = CHECKS[attribute.type](attribute, value)
+            accepted[name] = check(attribute, value)
         except (FactError, TypeError, ValueError, OverflowError, InvalidOperation) as error:
             refused.append(refuse(attribute, error))
     if refused:
@@ -52,6 +54,8 @@ def _text(attribute: Attribute, value: object) -> str:
         raise FactError(f"{attribute} takes text, not {type(value).__name__}")
     if attribute.values and value not in attribute.values:
         raise FactError(f"{attribute} takes one of {', '.join(attribute.values)}")
+    if type(value) is str and len(value) <= MAX_TEXT:
+        return value
     # StrEnum members and other subclasses go out as plain text.
     return str.__str__(value)[:MAX_TEXT]
 
@@ -102,7 +106,7 @@ def _money(attribute: Attribute, value: object) -> str:
     return format(amount, "f")
 
 
-CHECKS: Mapping[Type, Callable[[Attribute, object], AttributeValue]] = {
+CHECKS: Mapping[Type, Check] = {
     Type.TEXT: _text,
     Type.TEXTS: _texts,
     Type.INTEGER: _integer,
@@ -111,3 +115,11 @@ CHECKS: Mapping[Type, Callable[[Attribute, object], AttributeValue]] = {
     Type.FLAG: _flag,
     Type.MONEY: _money,
 }
+
+# Names and checks by attribute: an enumeration's hash and a property for each value cost more than the check.
+_RESOLVED: dict[Attribute, tuple[str, Check]] = {}
+
+
+def _resolve(attribute: Attribute) -> tuple[str, Check]:
+    found = _RESOLVED[attribute] = (attribute.name, CHECKS[attribute.type])
+    return found

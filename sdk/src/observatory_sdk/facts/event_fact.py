@@ -61,6 +61,8 @@ _SEVERITIES = {
 def emit(fact: Fact, values: Mapping[Attribute, object], also: Common) -> None:
     """Send one event. Errors of ours are counted, never raised, except in strict mode."""
     with _GUARD:
+        if scope.deaf():
+            return
         number, text = _SEVERITIES[also.get("severity", "info")]
         stamp = {common.SERVICE.name: fact.owner, **frame.current().stamp}
         given = ((_NAMES[name], value) for name, value in also.items() if name in _NAMES)

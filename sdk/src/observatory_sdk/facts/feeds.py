@@ -56,6 +56,7 @@ class Feed:
         with guarded():
             for metric, cell in self._cells.values():
                 BOARD.drop(metric, cell)
+            self._cells.clear()
 
     def _newest(self, event_unix_nano: int) -> None:
         cell = self._cell(market_data.LAST_UPDATE)

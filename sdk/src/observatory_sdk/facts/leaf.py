@@ -25,7 +25,5 @@ class LeafFact(SpanFact):
         return super()._start(start_unix_nano)
 
     def _context(self, span: trace.Span) -> context.Context:
-        if not span.get_span_context().is_valid:
-            return context.get_current()
-        inner = context.set_value(_RECORDED[self.leaf], True, trace.set_span_in_context(span))
+        inner = context.set_value(_RECORDED[self.leaf], True, super()._context(span))
         return context.set_value(_SUPPRESS, True, context.set_value(_SUPPRESS_HTTP, True, inner))

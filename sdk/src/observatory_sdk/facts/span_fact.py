@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Self, dataclass_transform
@@ -11,12 +12,13 @@ from opentelemetry import context, trace
 from observatory_sdk import frame, scope
 from observatory_sdk.conventions import Attribute, Fact, common
 from observatory_sdk.facts.checks import AttributeValue, checked
-from observatory_sdk.guard import Guard
+from observatory_sdk.guard import LOSSES, Guard
 
 Outcome = Literal["success", "failure", "partial", "simulated"]
 
 _GUARD = Guard("facts")
 _MISSING = object()
+MAX_EVENTS = 128
 
 
 class _Field:
@@ -38,6 +40,7 @@ class Declared:
 
     _fields: ClassVar[Mapping[str, Attribute]] = {}
     _required: ClassVar[frozenset[str]] = frozenset()
+    _names: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls) -> None:
         fields = dict(cls._fields)
@@ -50,10 +53,11 @@ class Declared:
                 setattr(cls, name, None)
         cls._fields = fields
         cls._required = frozenset(required)
+        cls._names = frozenset(fields)
 
     def __init__(self, **values: object) -> None:
         with _GUARD:
-            if not self._required <= values.keys() <= self._fields.keys():
+            if not values.keys() <= self._names or not self._required <= values.keys():
                 raise TypeError(self._misfit(values))
         self.__dict__.update(values)
 
@@ -89,9 +93,8 @@ class SpanFact(Declared):
 
     @property
     def span_context(self) -> trace.SpanContext | None:
-        """For links from later facts; None outside of `with`."""
-        span: trace.Span | None = self.__dict__.get("_span")
-        return None if span is None else span.get_span_context()
+        """For links from later facts; None before `with` or `record`, and when nothing is recorded."""
+        return self.__dict__.get("_span_context")
 
     def link(self, *contexts: trace.SpanContext) -> Self:
         """Point at spans of other traces that led to this one. Call it before `with` or `record`."""
@@ -99,22 +102,27 @@ class SpanFact(Declared):
         return self
 
     def __enter__(self) -> Self:
+        if scope.silent():
+            return self
         with _GUARD:
             span = self._start(None)
-            self.__dict__["_span"] = span
-            self.__dict__["_token"] = context.attach(self._context(span))
+            if span.get_span_context().is_valid:
+                self.__dict__["_span"] = span
+                self.__dict__["_token"] = context.attach(self._context(span))
+                self.__dict__["_span_context"] = span.get_span_context()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
     ) -> None:
+        span = self.__dict__.pop("_span", None)
+        if span is None:
+            return
         with _GUARD:
             token = self.__dict__.pop("_token", None)
             if token is not None:
                 context.detach(token)
-            span = self.__dict__.get("_span")
-            if span is not None:
-                self._finish(span, error, None)
+            self._finish(span, error, None)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -127,7 +135,10 @@ class SpanFact(Declared):
     def record(self, *, start_unix_nano: int, end_unix_nano: int) -> None:
         """Write a span that is over: both moments in nanoseconds since 1970 UTC."""
         with _GUARD:
-            self._finish(self._start(start_unix_nano), None, end_unix_nano)
+            span = self._start(start_unix_nano)
+            if span.get_span_context().is_valid:
+                self.__dict__["_span_context"] = span.get_span_context()
+                self._finish(span, None, end_unix_nano)
 
     def _start(self, start_unix_nano: int | None) -> trace.Span:
         found = frame.current()
@@ -144,7 +155,12 @@ class SpanFact(Declared):
         )
 
     def _context(self, span: trace.Span) -> context.Context:
-        return trace.set_span_in_context(span)
+        inner = trace.set_span_in_context(span)
+        found = frame.current()
+        if found.service is not None:
+            return inner
+        # Nobody said who is at work: what happens inside counts for the owner of this fact.
+        return context.set_value(frame.KEY, found.with_service(self.fact.owner, None), inner)
 
     def _finish(self, span: trace.Span, error: BaseException | None, end_unix_nano: int | None) -> None:
         try:
@@ -161,14 +177,18 @@ class SpanFact(Declared):
         elif self.outcome == "failure" or self.error_type is not None:
             span.set_status(trace.Status(trace.StatusCode.ERROR, self.outcome_reason or self.error_type))
         span.set_attributes(self._attributes())
+        for name, attributes, moment in self.__dict__.get("_events", ()):
+            span.add_event(name, attributes, moment)
 
     def _attributes(self) -> dict[str, AttributeValue]:
-        values = self.__dict__
-        return checked((attribute, values.get(name)) for name, attribute in self._fields.items())
+        fields = self._fields
+        return checked([(fields[name], value) for name, value in self.__dict__.items() if name in fields])
 
     def _add(self, fact: Fact, values: Mapping[Attribute, object], time_unix_nano: int | None = None) -> None:
-        """Write an event on the running span."""
+        """Remember an event; it is written with the fields, so that it may come before `with` and `record` too."""
         with _GUARD:
-            span = self.__dict__.get("_span")
-            if span is not None:
-                span.add_event(fact.name, checked(values.items()), timestamp=time_unix_nano)
+            events = self.__dict__.setdefault("_events", [])
+            if len(events) >= MAX_EVENTS:
+                LOSSES.count("too many events on a span", fact.name)
+                return
+            events.append((fact.name, checked(values.items()), time_unix_nano or time.time_ns()))
