@@ -1,0 +1,1 @@
+"""The demo universe: the 65 services at work."""

@@ -1,0 +1,5 @@
+"""`python -m observatory_universe`."""
+
+from observatory_universe.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""AI & Intelligence Systems: models, chat and what they remember."""

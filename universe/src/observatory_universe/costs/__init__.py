@@ -1,0 +1,1 @@
+"""Cost & Optimization: what the providers charge."""

@@ -1,0 +1,1 @@
+"""Credits & Payments: money of users, publishers and the platform."""

@@ -1,0 +1,56 @@
+"""Profit sharing."""
+
+from decimal import Decimal
+from typing import Final
+
+import observatory_sdk as obs
+from observatory_universe.credits.ledger import CreditLedger
+from observatory_universe.service import Service, World
+from observatory_universe.trade import Position
+from observatory_universe.users import User
+
+PLATFORM_RATIO: Final = Decimal("0.20")
+PLATFORM: Final = "platform"
+
+
+class ProfitSharingService(Service):
+    """Takes the platform's share of a realised profit out of the user's credits."""
+
+    id = "profit_sharing_service"
+
+    def __init__(self, world: World, ledger: CreditLedger) -> None:
+        super().__init__(world)
+        self._ledger = ledger
+        self.owed_usd: dict[str, Decimal] = {}
+
+    @obs.service("profit_sharing_service", "share")
+    async def share(self, user: User, position: Position, profit_usd: Decimal, order_id: str) -> Decimal:
+        """Shares one realised profit. Returns the platform's part, exactly `PLATFORM_RATIO` of it."""
+        await self.work(6)
+        amount_usd = profit_usd * PLATFORM_RATIO
+        obs.facts.profit_share(
+            profit_usd=profit_usd,
+            ratio=float(PLATFORM_RATIO),
+            amount_usd=amount_usd,
+            user_id=user.id,
+            order_id=order_id,
+            signal_id=position.signal_id,
+        )
+        await self._collect(user.id, amount_usd, f"profit-{order_id}")
+        return amount_usd
+
+    @obs.service("profit_sharing_service", "settle")
+    async def settle(self) -> int:
+        """Collects what users could not pay before. Returns how many still owe."""
+        await self.work(8)
+        for account, owed_usd in tuple(self.owed_usd.items()):
+            del self.owed_usd[account]
+            await self._collect(account, owed_usd, f"settle-{account}-{self.clock.now_ns()}")
+        return len(self.owed_usd)
+
+    async def _collect(self, account: str, amount_usd: Decimal, key: str) -> None:
+        # Paper profits are small and credits may be spent: what cannot be taken now is owed, never booked below zero.
+        if await self._ledger.book(account, "profit_share", -amount_usd, f"{key}-out"):
+            await self._ledger.book(PLATFORM, "profit_share", amount_usd, f"{key}-in")
+        else:
+            self.owed_usd[account] = self.owed_usd.get(account, Decimal(0)) + amount_usd

@@ -1,0 +1,1 @@
+"""Discovery & Opportunities: what could be traded, and by whom."""

@@ -1,0 +1,1 @@
+"""System Health & Monitoring: the platform's own watch and emergency brake."""

@@ -1,0 +1,1 @@
+"""Infrastructure & Core: what every other group stands on."""

@@ -1,0 +1,1 @@
+"""Market Data & Analysis: prices in, a market view out."""

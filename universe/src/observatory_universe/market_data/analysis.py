@@ -1,0 +1,54 @@
+"""Trend and volatility from prices."""
+
+import itertools
+import statistics
+from dataclasses import dataclass
+
+import observatory_sdk as obs
+from observatory_universe.discovery.assets import DynamicAssetFilter
+from observatory_universe.market import SYMBOLS
+from observatory_universe.market_data.rest import RealMarketDataService
+from observatory_universe.market_data.universe import ExchangeUniverseService
+from observatory_universe.service import Service, World
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One symbol's recent past: return over the window, and the deviation of one minute's return, as ratios."""
+
+    symbol: str
+    trend_ratio: float
+    volatility_ratio: float
+    last: float
+
+
+class MarketAnalysisService(Service):
+    """Derives figures from the candles of the symbols that pass the filter."""
+
+    id = "market_analysis_service"
+
+    def __init__(
+        self,
+        world: World,
+        prices: RealMarketDataService,
+        assets: DynamicAssetFilter,
+        universe: ExchangeUniverseService,
+    ) -> None:
+        super().__init__(world)
+        self._prices = prices
+        self._assets = assets
+        self._universe = universe
+
+    @obs.service("market_analysis_service", "analyse")
+    async def analyse(self, symbol: str) -> Analysis:
+        closes = await self._prices.candles(symbol)
+        await self.work(8)
+        returns = [after / before - 1 for before, after in itertools.pairwise(closes)]
+        return Analysis(symbol, closes[-1] / closes[0] - 1, statistics.pstdev(returns), closes[-1])
+
+    @obs.service("market_analysis_service", "overview")
+    async def overview(self) -> list[Analysis]:
+        """The analyses of all symbols that can be traded and have enough volume."""
+        venues = await self._universe.venues()
+        kept = await self._assets.filter(list(SYMBOLS), min_venues=min(2, len(venues)))
+        return [await self.analyse(symbol) for symbol in kept]

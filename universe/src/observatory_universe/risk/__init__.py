@@ -1,0 +1,1 @@
+"""Risk & Portfolio Management: how much may be lost, and who says no."""

@@ -1,0 +1,35 @@
+"""How much of an intended trade may be taken."""
+
+from typing import Final
+
+import observatory_sdk as obs
+from observatory_universe.service import Service
+from observatory_universe.trade import Order
+from observatory_universe.users import User
+
+_MOST_OF_CASH_RATIO: Final = 0.05
+
+
+class PositionSizingEngine(Service):
+    """Caps each order at 5 % of the user's cash."""
+
+    id = "position_sizing_engine"
+
+    @obs.service("position_sizing_engine", "size")
+    async def size(self, user: User, order: Order) -> float:
+        """The quantity that is allowed, in units of the base asset."""
+        with obs.facts.sizing(
+            symbol=order.symbol,
+            intended=order.intended_quantity,
+            strategy_id=order.strategy_id,
+            portfolio_id=user.portfolio_id,
+            order_id=order.id,
+            signal_id=order.signal_id,
+        ) as sizing:
+            await self.work(3)
+            most = _MOST_OF_CASH_RATIO * float(user.cash_usd) / order.decision_price
+            allowed = round(min(order.intended_quantity, most), 6)
+            sizing.allowed = allowed
+            if allowed < order.intended_quantity:
+                sizing.binding_limit = "cash_share"
+        return allowed

@@ -1,0 +1,72 @@
+"""Market events into trading signals."""
+
+import observatory_sdk as obs
+from observatory_universe.market import MarketEvent, goes_on_ratio_of
+from observatory_universe.market_data.analysis import MarketAnalysisService
+from observatory_universe.market_data.coordinator import MarketDataCoordinator
+from observatory_universe.service import Service, World
+from observatory_universe.signals.sentiment import RealtimeSentimentEngine
+from observatory_universe.strategies import Library
+from observatory_universe.trade import Side, Signal
+
+
+class SignalGenerationEngine(Service):
+    """Follows a move whose volume says that it goes on."""
+
+    id = "signal_generation_engine"
+
+    def __init__(
+        self,
+        world: World,
+        library: Library,
+        coordinator: MarketDataCoordinator,
+        analysis: MarketAnalysisService,
+        sentiment: RealtimeSentimentEngine,
+    ) -> None:
+        super().__init__(world)
+        self._library = library
+        self._coordinator = coordinator
+        self._analysis = analysis
+        self._sentiment = sentiment
+        self._signals = 0
+
+    @obs.service("signal_generation_engine", "generate")
+    async def generate(self, event: MarketEvent) -> Signal:
+        """The signal that the event calls for."""
+        side: Side = "buy" if event.move_bps > 0 else "sell"
+        self._signals += 1
+        signal_id = f"signal-{self._signals:07d}"
+        with obs.facts.signal(type="momentum", symbol=event.symbol, side=side, signal_id=signal_id) as fact:
+            mid = await self._coordinator.view(event.symbol)
+            analysis = await self._analysis.analyse(event.symbol)
+            score = await self._sentiment.score(event.symbol)
+            await self.work(12)
+            kind = self._kind(event, score, side)
+            confidence = goes_on_ratio_of(event.volume_ratio + self.chance.normal(0, 0.15))
+            signal = Signal(
+                id=signal_id,
+                kind=kind,
+                symbol=event.symbol,
+                side=side,
+                strategy_id=self._library.of_kind(kind).id,
+                confidence=confidence,
+                quality_score=self._quality(event, analysis.volatility_ratio),
+                decision_price=mid,
+                event=event,
+            )
+            fact.type, fact.strategy_id = signal.kind, signal.strategy_id
+            fact.confidence, fact.quality_score = signal.confidence, signal.quality_score
+            fact.market_event_unix_nano = event.time_unix_nano
+        return signal
+
+    def _kind(self, event: MarketEvent, score: float, side: Side) -> str:
+        if abs(event.move_bps) > 8:
+            return "breakout"
+        if event.volume_ratio > 4.5:
+            return "volume_surge"
+        agrees = (score > 0) == (side == "buy")
+        return "sentiment_swing" if agrees and abs(score) > 0.15 else "momentum"
+
+    def _quality(self, event: MarketEvent, volatility_ratio: float) -> float:
+        stands_out = abs(event.move_bps) / 10_000 / max(volatility_ratio, 1e-6)
+        return min(0.98, 0.45 + 0.12 * min(stands_out, 3) + 0.03 * min(event.volume_ratio, 5))

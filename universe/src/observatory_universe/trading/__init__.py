@@ -1,0 +1,1 @@
+"""Trading & Execution: strategies and the orders they place."""
