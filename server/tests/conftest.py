@@ -38,6 +38,6 @@ def insert(store: Store, tmp_path: Path) -> Callable[[Signal, bytes, int], Store
     def run(signal: Signal, body: bytes, arrival_ns: int) -> Stored:
         path = tmp_path / f"{uuid.uuid4().hex}.pb"
         path.write_bytes(body)
-        return store.writer.insert(Batch(signal, uuid.uuid4().hex, arrival_ns, path))
+        return store.writers[signal].insert(Batch(signal, uuid.uuid4().hex, arrival_ns, path))
 
     return run

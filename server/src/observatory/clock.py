@@ -28,6 +28,10 @@ class Clock:
         """Let other tasks run for `seconds`."""
         await asyncio.sleep(seconds)
 
+    def pause(self, seconds: float) -> None:
+        """Hold this thread for `seconds`; never called on the event loop."""
+        time.sleep(seconds)
+
 
 class HeldClock(Clock):
     """A clock that moves only when it is told to.
@@ -59,6 +63,10 @@ class HeldClock(Clock):
         """Advance by `seconds` and give other tasks a turn."""
         self.advance(seconds)
         await asyncio.sleep(0)
+
+    def pause(self, seconds: float) -> None:
+        """Advance by `seconds`."""
+        self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
         """Move both clocks on by `seconds` (not negative)."""

@@ -1,0 +1,178 @@
+"""Composition root: builds every object once from the settings, opens and closes them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from observatory import api, areas, state, store
+from observatory.auth import Tokens
+from observatory.catalogue import load as load_catalogue
+from observatory.clock import Clock
+from observatory.errors import StoreError
+from observatory.ingest import Budget, Committer, Door, Pace, http
+from observatory.ingest.intents import Intents
+from observatory.ingest.known import KnownBodies
+from observatory.otlp.signals import Signal
+from observatory.selfwatch import Selfwatch
+from observatory.settings import Settings
+from observatory.tick import Snapshots, Tick
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Observatory:
+    """Everything that runs, for whoever listens on a port or looks from a test."""
+
+    settings: Settings
+    clock: Clock
+    selfwatch: Selfwatch
+    state: state.State
+    tokens: Tokens
+    store: store.Store
+    door: Door
+    snapshots: Snapshots
+    web: FastAPI
+
+
+@asynccontextmanager
+async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Observatory]:
+    """Open everything; on leaving, commit what is queued and close in the opposite order.
+
+    Raises:
+        StoreError: if another process has the data folder, or the store cannot be opened.
+        StateError: if the control store cannot be opened.
+    """
+    clock = clock or Clock()
+    selfwatch = Selfwatch()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_alone(settings.data_dir))
+        control = await state.open_store(settings.state_dsn)
+        stack.push_async_callback(control.close)
+        tokens = Tokens(control, clock)
+        await tokens.load()
+        telemetry = await asyncio.to_thread(store.open_store, _plan(settings), selfwatch)
+        stack.callback(telemetry.close)
+        door = await _door(settings, clock, selfwatch, telemetry, stack)
+        snapshots = Snapshots()
+        tick = Tick(telemetry.reader, load_catalogue(), clock, selfwatch, snapshots, settings.tick_s)
+        await _in_background(stack, tick.run(), "tick")
+        await _in_background(stack, tokens.refresh(), "tokens")
+        web = _web(settings, clock, selfwatch, tokens, door, snapshots)
+        yield Observatory(settings, clock, selfwatch, control, tokens, telemetry, door, snapshots, web)
+
+
+async def _door(
+    settings: Settings, clock: Clock, selfwatch: Selfwatch, telemetry: store.Store, stack: AsyncExitStack
+) -> Door:
+    known = KnownBodies(settings.data_dir / "known", settings.duplicate_window_s, clock.now_ns())
+    stack.callback(known.close)
+    intents = Intents(settings.data_dir / "intents")
+    lingers_ms = {
+        Signal.TRACES: settings.traces_linger_ms,
+        Signal.LOGS: settings.logs_linger_ms,
+        Signal.METRICS: settings.metrics_linger_ms,
+    }
+    committers = {
+        signal: Committer(
+            signal,
+            telemetry.writers[signal],
+            intents,
+            known,
+            _limits(settings),
+            Pace(linger_ms / 1_000, settings.batch_bytes),
+            clock,
+            selfwatch,
+        )
+        for signal, linger_ms in lingers_ms.items()
+    }
+    await asyncio.to_thread(_replay, intents, committers)
+    for committer in committers.values():
+        committer.start()
+        stack.push_async_callback(committer.stop)
+    return Door(committers, Budget(settings.queue_bytes, selfwatch), clock, selfwatch)
+
+
+def _replay(intents: Intents, committers: dict[Signal, Committer]) -> None:
+    for batch, bodies in intents.left():
+        try:
+            committers[batch.signal].replay(batch, bodies)
+        except StoreError as error:
+            # It stays on disk for the next start; whoever sent it was never told that it is stored.
+            _log.error("intent %s is still open: %s", batch.id, error)
+
+
+def _plan(settings: Settings) -> store.Plan:
+    parsed = [store.parse(text, "areas") for text in areas.facts()]
+    return store.Plan(
+        settings.dsn,
+        settings.data_dir,
+        limits=_limits(settings),
+        retention=store.Retention(
+            settings.retain_raw_days,
+            settings.retain_metrics_days,
+            settings.retain_facts_days,
+            settings.retain_rollup_10s_days,
+            settings.retain_rollup_1m_days,
+        ),
+        readers=settings.readers,
+        query_timeout_s=settings.query_timeout_s,
+        query_memory_bytes=settings.query_memory_bytes,
+        query_rows=settings.query_rows,
+        tables=[table for tables, _ in parsed for table in tables],
+        views=[view for _, views in parsed for view in views],
+    )
+
+
+def _limits(settings: Settings) -> store.Limits:
+    return store.Limits(settings.attributes, settings.attribute_bytes, settings.oldest_s, settings.ahead_s)
+
+
+def _web(
+    settings: Settings, clock: Clock, selfwatch: Selfwatch, tokens: Tokens, door: Door, snapshots: Snapshots
+) -> FastAPI:
+    web = FastAPI(title="Observatory", docs_url=None, redoc_url=None, openapi_url=None)
+    web.state.tokens = tokens
+    web.state.clock = clock
+    web.state.selfwatch = selfwatch
+    web.state.snapshots = snapshots
+    web.state.ready = lambda: door.budget.held_bytes < settings.queue_bytes
+    api.include(web)
+    web.router.routes.extend(http.routes(door, tokens, settings.max_body_bytes))
+    return web
+
+
+async def _in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None], name: str) -> None:
+    task = asyncio.create_task(work, name=name)
+
+    async def end() -> None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    stack.push_async_callback(end)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the data folder. The embedded engine bears one process per path, and two would replay the same intents."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StoreError(f"another process serves {folder}") from None
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield

@@ -1,0 +1,1 @@
+"""`observatory backup` and `observatory restore`."""

@@ -1,0 +1,134 @@
+"""What is about to be inserted, on disk before the insert begins and until it ends.
+
+An intent is one file: a head in a field number that OTLP does not use, then the bodies end to end. The store skips
+unknown fields, so the same file is what it inserts: the bytes are written once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from observatory.otlp.signals import Signal
+from observatory.store import Batch
+
+DIGEST_BYTES = 16
+_HEAD_TAG = b"\xfa\xff\xff\xff\x0f"  # the largest field number (536,870,911), length-delimited
+_ENTRY = struct.Struct(f"<{DIGEST_BYTES}sQ")
+_NAME = re.compile(r"^(?P<id>[0-9a-f]{32})\.(?P<signal>traces|logs|metrics)\.(?P<arrival>\d{1,20})\.intent$")
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """One request: its bytes, and the digest by which it is known again."""
+
+    digest: bytes
+    data: bytes
+
+
+class Intents:
+    """The folder of open intents.
+
+    Args:
+        folder: where they are kept; made if missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def open(self, signal: Signal, batch_id: str, arrival_ns: int, bodies: Sequence[Body]) -> Batch:
+        """Write the bodies down, on disk when this returns."""
+        path = self._folder / f"{batch_id}.{signal}.{arrival_ns}.intent"
+        with path.open("wb", buffering=0) as file:
+            _write_all(file.fileno(), [_head(bodies), *(body.data for body in bodies)])
+            os.fsync(file.fileno())
+        self._sync_folder()
+        return Batch(signal, batch_id, arrival_ns, path)
+
+    def close(self, batch: Batch) -> None:
+        """Forget a batch that is stored, or that holds nothing to store."""
+        batch.path.unlink(missing_ok=True)
+
+    def quarantine(self, batch: Batch) -> Path:
+        """Put a batch aside that the store refuses again and again. Returns where it is."""
+        aside = self._folder / "quarantine"
+        aside.mkdir(exist_ok=True)
+        return batch.path.rename(aside / batch.path.name)
+
+    def left(self) -> Iterator[tuple[Batch, list[Body]]]:
+        """The intents that an earlier process left open, oldest first. One that was cut off is removed."""
+        for path in sorted(self._folder.glob("*.intent"), key=lambda each: each.stat().st_mtime_ns):
+            name = _NAME.match(path.name)
+            bodies = _read(path)
+            if name is None or bodies is None:
+                # Cut off before its fsync: the insert had not begun, and nobody was told that it was stored.
+                path.unlink()
+                continue
+            yield Batch(Signal(name["signal"]), name["id"], int(name["arrival"]), path), bodies
+
+    def _sync_folder(self) -> None:
+        handle = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _head(bodies: Sequence[Body]) -> bytes:
+    payload = b"".join(_ENTRY.pack(body.digest, len(body.data)) for body in bodies)
+    return _HEAD_TAG + _varint(len(payload)) + payload
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _write_all(handle: int, parts: Sequence[bytes]) -> None:
+    # A vector has at most IOV_MAX parts and may be written in part.
+    for start in range(0, len(parts), 1_000):
+        chunk = parts[start : start + 1_000]
+        written, total = os.writev(handle, chunk), sum(map(len, chunk))
+        if written < total:
+            rest = memoryview(b"".join(chunk))[written:]
+            while rest:
+                rest = rest[os.write(handle, rest) :]
+
+
+def _read(path: Path) -> list[Body] | None:
+    """The bodies of an intent, or None if the file is not whole."""
+    with contextlib.suppress(ValueError, struct.error, IndexError):
+        data = path.read_bytes()
+        if not data.startswith(_HEAD_TAG):
+            return None
+        size, at = _read_varint(data, len(_HEAD_TAG))
+        entries = list(_ENTRY.iter_unpack(data[at : at + size]))
+        at += size
+        if at + sum(length for _, length in entries) != len(data):
+            return None
+        bodies = []
+        for digest, length in entries:
+            bodies.append(Body(digest, data[at : at + length]))
+            at += length
+        return bodies
+    return None
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
