@@ -1,0 +1,1 @@
+"""Model calls, consensus and memory."""

@@ -1,0 +1,1 @@
+"""What is spent, on models and on everything else."""

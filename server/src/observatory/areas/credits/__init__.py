@@ -1,0 +1,1 @@
+"""Credit ledger, payments and profit share."""

@@ -1,0 +1,1 @@
+"""Activations, breakers, failovers and security."""

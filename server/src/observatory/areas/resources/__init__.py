@@ -1,0 +1,1 @@
+"""Memory, processor, pools, queues and stores."""

@@ -1,0 +1,1 @@
+"""Risk calculations, limits, correlation and stress."""

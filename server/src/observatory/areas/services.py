@@ -1,0 +1,187 @@
+"""The 65 services in one round: how often called, how well, how fast, by whom, and whether they are there at all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from observatory.areas import select
+from observatory.areas.presence import CALLED_WITHIN_S, SILENT_AFTER_S, Presence, Signs
+from observatory.catalogue import Catalogue
+from observatory.model import Edge, LoadState, Measurement, ServiceSight
+from observatory.store import Reader
+
+WINDOW_S = CALLED_WITHIN_S
+SOURCE = "fact_calls"
+# Services outside the catalogue are shown in the graph, as many as a page can hold.
+EDGES = 2_000
+
+# One row per service (Caller is empty) and one per edge.
+_SQL = """SELECT Environment, Service, From, IsEdge, count() AS Calls, sum(Failed) AS Failures,
+    countIf(Outcome = 'failure') AS Outcomes, quantilesExactInclusive(0.5, 0.95, 0.99)(DurationNs / 1e6) AS Latency,
+    max(Timestamp + toIntervalNanosecond(least(DurationNs, 86400000000000))) AS SeenAt
+FROM (SELECT *, arrayJoin([0, 1]) AS IsEdge, multiIf(IsEdge = 0, '', Caller = '', 'external', Caller) AS From
+    FROM fact_calls
+    WHERE Timestamp > fromUnixTimestamp64Nano({now_ns:Int64}, 'UTC') - toIntervalSecond({window_s:UInt32})
+    AND Timestamp <= fromUnixTimestamp64Nano({now_ns:Int64}, 'UTC'))
+GROUP BY Environment, Service, From, IsEdge ORDER BY IsEdge, Calls DESC LIMIT {most:UInt32}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Calls of one service, or along one edge, within the window."""
+
+    service: str
+    caller: str
+    calls: int
+    failures: int
+    outcomes: int
+    latency_ms: tuple[float, float, float]
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """All calls of one environment within the window: by service, and along edges."""
+
+    services: Mapping[str, Calls]
+    edges: tuple[Calls, ...]
+
+
+NO_TRAFFIC = Traffic({}, ())
+
+
+async def read(reader: Reader, at: datetime) -> Mapping[str, Traffic]:
+    """The calls of the last five minutes, by environment.
+
+    Raises:
+        StoreError: the store refused the query.
+    """
+    bound = {"now_ns": select.nanoseconds(at), "window_s": WINDOW_S, "most": EDGES}
+    rows = await reader.read(_SQL, bound)
+    services: dict[str, dict[str, Calls]] = {}
+    edges: dict[str, list[Calls]] = {}
+    for row in rows.rows:
+        environment, is_edge, calls = _calls(row)
+        if is_edge:
+            edges.setdefault(environment, []).append(calls)
+        else:
+            services.setdefault(environment, {})[calls.service] = calls
+    return {name: Traffic(found, tuple(edges.get(name, ()))) for name, found in services.items()}
+
+
+def sights(
+    catalogue: Catalogue, environment: str, traffic: Traffic, presence: Presence, at: datetime
+) -> Mapping[str, ServiceSight]:
+    """What is seen of each service of the catalogue, in its order."""
+    callers, callees = _neighbours(traffic.edges)
+    return {
+        service.id: _sight(
+            service.id,
+            traffic.services.get(service.id),
+            presence.of(environment, service.id),
+            at,
+            (callers.get(service.id, ()), callees.get(service.id, ())),
+        )
+        for service in catalogue.services
+    }
+
+
+def edges(traffic: Traffic, at: datetime) -> tuple[Edge, ...]:
+    """Who called whom, busiest first."""
+    return tuple(
+        Edge(
+            calls.caller,
+            calls.service,
+            rate=_measured(calls.calls / WINDOW_S, "1/s", calls, at),
+            error_rate=_measured(calls.failures / calls.calls, "ratio", calls, at),
+            p50=_measured(calls.latency_ms[0], "ms", calls, at),
+            p95=_measured(calls.latency_ms[1], "ms", calls, at),
+        )
+        for calls in traffic.edges
+    )
+
+
+def load_state(signs: Signs, at: datetime) -> LoadState:
+    """Whether a service is there, from its newest signs of life."""
+    seen_at = signs.seen_at
+    if seen_at is None:
+        return LoadState.NEVER_LOADED
+    patience_s = SILENT_AFTER_S if signs.heartbeats else CALLED_WITHIN_S
+    if at - seen_at > timedelta(seconds=patience_s):
+        return LoadState.SILENT
+    called = signs.called_at is not None and at - signs.called_at <= timedelta(seconds=CALLED_WITHIN_S)
+    return LoadState.REPORTING if called else LoadState.IDLE
+
+
+def alive(presence: Presence, environment: str, services: Iterable[str], at: datetime) -> frozenset[str]:
+    """Those of `services` whose own heartbeat is fresh: what they do not report did not happen."""
+    fresh = timedelta(seconds=SILENT_AFTER_S)
+    beats = {service: presence.of(environment, service).heartbeat_at for service in services}
+    return frozenset(service for service, beat in beats.items() if beat is not None and at - beat <= fresh)
+
+
+def _calls(row: tuple[Any, ...]) -> tuple[str, bool, Calls]:
+    environment, service, caller, is_edge, calls, failures, outcomes, latency, seen_at = row
+    p50, p95, p99 = latency
+    counted = Calls(service, caller, calls, failures, outcomes, (p50, p95, p99), seen_at)
+    return environment, bool(is_edge), counted
+
+
+def _neighbours(found: Iterable[Calls]) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
+    callers: dict[str, tuple[str, ...]] = {}
+    callees: dict[str, tuple[str, ...]] = {}
+    for calls in found:
+        callers[calls.service] = (*callers.get(calls.service, ()), calls.caller)
+        callees[calls.caller] = (*callees.get(calls.caller, ()), calls.service)
+    return callers, callees
+
+
+def _sight(
+    service: str,
+    calls: Calls | None,
+    signs: Signs,
+    at: datetime,
+    neighbours: tuple[tuple[str, ...], tuple[str, ...]],
+) -> ServiceSight:
+    state = load_state(signs, at)
+    p50, p95, p99 = calls.latency_ms if calls else (None, None, None)
+    fresh = timedelta(seconds=SILENT_AFTER_S)
+    return ServiceSight(
+        id=service,
+        load_state=state,
+        rate=_rate(calls, state, at),
+        error_rate=_measured(calls.failures / calls.calls if calls else None, "ratio", calls, at),
+        errors_by_exception=_measured(calls.failures - calls.outcomes if calls else None, "1", calls, at),
+        errors_by_outcome=_measured(calls.outcomes if calls else None, "1", calls, at),
+        p50=_measured(p50, "ms", calls, at),
+        p95=_measured(p95, "ms", calls, at),
+        p99=_measured(p99, "ms", calls, at),
+        heartbeat_age=_heartbeat_age(signs, at),
+        last_seen=signs.seen_at,
+        instances=tuple(sorted(name for name, beat in signs.heartbeats.items() if at - beat <= fresh)),
+        callers=neighbours[0],
+        callees=neighbours[1],
+    )
+
+
+def _rate(calls: Calls | None, state: LoadState, at: datetime) -> Measurement:
+    if calls is None and state is LoadState.IDLE:
+        # Its heartbeat says that it is there: no calls is a measured 0.
+        return Measurement(0.0, "1/s", 0, WINDOW_S, at, f"{SOURCE}: none, heartbeat fresh")
+    return _measured(calls.calls / WINDOW_S if calls else None, "1/s", calls, at)
+
+
+def _heartbeat_age(signs: Signs, at: datetime) -> Measurement:
+    beat = signs.heartbeat_at
+    # A clock ahead of ours makes no negative age.
+    age_s = max((at - beat).total_seconds(), 0.0) if beat else None
+    return Measurement(age_s, "s", 1 if beat else 0, SILENT_AFTER_S, at, "observatory.service.heartbeat")
+
+
+def _measured(value: float | None, unit: str, calls: Calls | None, at: datetime) -> Measurement:
+    finite = value if value is not None and math.isfinite(value) else None
+    return Measurement(finite, unit, calls.calls if calls else 0, WINDOW_S, at, SOURCE)

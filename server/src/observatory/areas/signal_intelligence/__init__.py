@@ -1,0 +1,1 @@
+"""Signals: generation, delivery and outcome."""

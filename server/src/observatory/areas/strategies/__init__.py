@@ -1,0 +1,1 @@
+"""Strategy runs, marketplace, submissions and tests."""

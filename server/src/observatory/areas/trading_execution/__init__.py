@@ -1,0 +1,1 @@
+"""Orders: execution, slippage and unknown states."""

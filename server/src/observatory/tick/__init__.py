@@ -1,0 +1,11 @@
+"""The clock-driven rounds: indicators and health into a snapshot in memory, every few seconds.
+
+tick = Tick(reader, catalogue, definitions, clock, snapshots, selfwatch, Knobs(tick_s=5))
+await tick.run()                        # until cancelled
+snapshots.latest                        # the default environment's, None before the first round
+"""
+
+from observatory.tick.rounds import Knobs, Tick
+from observatory.tick.snapshots import DEFAULT_ENVIRONMENT, Published, Rendered, Snapshots
+
+__all__ = ["DEFAULT_ENVIRONMENT", "Knobs", "Published", "Rendered", "Snapshots", "Tick"]
