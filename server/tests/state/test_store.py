@@ -263,6 +263,30 @@ def test_every_instant_comes_back_exact_and_in_utc(naive: datetime, offset_minut
     assert back.utcoffset() == timedelta(0)
 
 
+async def test_closing_waits_for_what_has_begun_and_refuses_what_has_not(path: Path) -> None:
+    state = await open_store(url(path))
+    begun = asyncio.Event()
+
+    async def write() -> None:
+        async with state.writing() as rows:
+            begun.set()
+            await asyncio.sleep(0.05)
+            await keep_token(rows)
+
+    writing = asyncio.create_task(write())
+    await begun.wait()
+    await state.close()
+    assert writing.done()
+    await writing
+    with pytest.raises(StateError, match="closed"):
+        async with state.reading():
+            pass
+    state = await open_store(url(path))
+    async with state.reading() as rows:
+        assert len(await rows.tokens.page(None, 10)) == 1
+    await state.close()
+
+
 async def test_closing_gives_the_files_back(path: Path) -> None:
     state: State = await open_store(url(path))
     await state.close()

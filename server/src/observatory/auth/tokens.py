@@ -71,7 +71,9 @@ class Tokens:
         while True:
             await self._clock.sleep(every_s)
             try:
-                await self.load()
+                # A reload that has begun is finished even when this loop is cancelled: a driver that is cancelled
+                # twice in the middle of a statement never closes its connection.
+                await asyncio.shield(self.load())
             except StateError as error:
                 _log.warning("tokens and sessions could not be refreshed: %s", error)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError, TimeoutError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from observatory.errors import SettingsError, StateError
@@ -17,6 +19,7 @@ from observatory.state.migration import migrate
 from observatory.state.sessions import SessionRows
 from observatory.state.tokens import TokenRows
 
+_LAST_S = 10
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
 
@@ -35,6 +38,10 @@ class State:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._open = 0
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
         # On SQLite a writer takes the write lock at once: a lock taken later, at the first UPDATE, cannot wait.
         self._writer = engine.execution_options(**{sqlite.WRITES: True})
 
@@ -45,7 +52,7 @@ class State:
         Raises:
             StateError: the database refused a statement, is locked, or is gone.
         """
-        async with _transaction(self._writer) as rows:
+        async with self._counted(), _transaction(self._writer) as rows:
             yield rows
 
     @asynccontextmanager
@@ -55,12 +62,29 @@ class State:
         Raises:
             StateError: the database refused a statement or is gone.
         """
-        async with _transaction(self._engine) as rows:
+        async with self._counted(), _transaction(self._engine) as rows:
             yield rows
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Refuse new transactions, wait for open ones, at most 10 s, and close all connections."""
+        self._closed = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_S):
+                await self._idle.wait()
         await self._engine.dispose()
+
+    @asynccontextmanager
+    async def _counted(self) -> AsyncIterator[None]:
+        if self._closed:
+            raise StateError("the control store is closed")
+        self._open += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._open -= 1
+            if not self._open:
+                self._idle.set()
 
 
 async def open_store(url: str) -> State:
@@ -110,7 +134,7 @@ async def _transaction(engine: AsyncEngine) -> AsyncIterator[Rows]:
     try:
         async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
             yield Rows(session)
-    except (StatementError, TimeoutError) as error:
+    except (StatementError, PoolTimeout) as error:
         raise StateError(f"the control store failed: {_cause(error)}") from error
 
 

@@ -1,0 +1,59 @@
+"""The HTTP face: one file per noun, each with a `router`. `include` puts all of them on an application."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from starlette.staticfiles import StaticFiles
+
+from observatory.api import (
+    audit,
+    docs,
+    login_links,
+    metrics,
+    page,
+    probes,
+    problems,
+    selfwatch_page,
+    session,
+    tokens,
+)
+from observatory.api.headers import SecurityHeaders
+from observatory.api.limits import BodyLimit
+from observatory.auth import Throttle
+
+ROUTERS: tuple[APIRouter, ...] = (
+    probes.router,
+    session.router,
+    page.router,
+    selfwatch_page.router,
+    docs.router,
+    metrics.router,
+    tokens.router,
+    login_links.router,
+    audit.router,
+)
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def include(app: FastAPI) -> None:
+    """Put every router, the problem details and the security headers on `app`.
+
+    The routes read from `app.state`, which the composition root fills before the first request: `tokens`, `clock`,
+    `selfwatch`, `ready` (a function that tells whether the server can serve) and `snapshots` (whose `latest` has
+    `system_health` and `services`, or is None before the first tick).
+
+    Raises:
+        ValueError: `app` has FastAPI's own documentation pages, which load scripts from a CDN and ask for no token.
+    """
+    if app.docs_url or app.redoc_url or app.openapi_url:
+        raise ValueError("make the application with docs_url=None, redoc_url=None, openapi_url=None")
+    app.state.throttle = Throttle()
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SecurityHeaders)
+    problems.include(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")

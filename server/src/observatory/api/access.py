@@ -1,0 +1,64 @@
+"""Who may call a route: `Depends(require("read"))`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+
+from observatory.api.origin import expect_ours
+from observatory.auth import Principal, Tokens, user_scope
+
+COOKIE = "observatory_session"
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_bearer = HTTPBearer(auto_error=False, scheme_name="token", description="A token: `Authorization: Bearer obs_…`.")
+_cookie = APIKeyCookie(
+    name=COOKIE, auto_error=False, scheme_name="session", description="The session of a browser that has logged in."
+)
+
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+Cookie = Annotated[str | None, Depends(_cookie)]
+
+
+def tokens_of(request: Request) -> Tokens:
+    """The application's tokens."""
+    tokens: Tokens = request.app.state.tokens
+    return tokens
+
+
+def require(scope: str) -> Callable[..., Awaitable[Principal]]:
+    """A dependency that gives the principal when it may do `scope`.
+
+    Raises (the dependency):
+        Unauthenticated: neither a token nor a session in force.
+        Forbidden: without the scope, or a change asked for with a cookie from another site's page.
+    """
+
+    async def dependency(request: Request, bearer: Bearer, cookie: Cookie) -> Principal:
+        return _check(request, bearer, cookie, scope)
+
+    return dependency
+
+
+async def require_user(request: Request, user_id: str, bearer: Bearer, cookie: Cookie) -> Principal:
+    """A dependency for routes below `/user/{user_id}`: whoever may read all users, or this one.
+
+    Raises:
+        Unauthenticated: neither a token nor a session in force.
+        Forbidden: for another user only.
+    """
+    return _check(request, bearer, cookie, user_scope(user_id))
+
+
+def _check(request: Request, bearer: HTTPAuthorizationCredentials | None, cookie: str | None, scope: str) -> Principal:
+    # A header that is there decides alone: a bad token must not be saved by a cookie that happens to be sent.
+    if bearer is not None or "authorization" in request.headers:
+        return tokens_of(request).check(bearer.credentials if bearer else None, scope)
+    principal = tokens_of(request).sessions.check(cookie, scope)
+    if request.method not in _SAFE:
+        expect_ours(request)
+    return principal

@@ -1,0 +1,30 @@
+"""The audit log, for administrators."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fastapi import APIRouter, Depends, Request
+
+from observatory.api.access import require, tokens_of
+from observatory.api.listing import Cursor, Limit, Listing, Numbered, cut
+from observatory.auth import ADMIN
+
+router = APIRouter(prefix="/api/v1/monitoring/audit", tags=["audit"], dependencies=[Depends(require(ADMIN))])
+
+
+class AuditItem(Numbered):
+    """Who did what to what, when and why."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    reason: str
+
+
+@router.get("")
+async def show(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Listing[AuditItem]:
+    """Lines of the audit log, newest first."""
+    entries = await tokens_of(request).audit(cursor, limit + 1)
+    return cut([AuditItem.model_validate(entry, from_attributes=True) for entry in entries], limit)

@@ -1,0 +1,43 @@
+"""The API described by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from observatory.api import html
+from observatory.api.access import require
+from observatory.auth import READ
+
+router = APIRouter(include_in_schema=False, dependencies=[Depends(require(READ))])
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> JSONResponse:
+    """The OpenAPI 3.1 document."""
+    return JSONResponse(request.app.openapi())
+
+
+@router.get("/docs")
+async def show(request: Request) -> HTMLResponse:
+    """A plain list of the endpoints."""
+    return html.render("docs.html", {"operations": operations(request.app.openapi()), "title": "Endpoints"})
+
+
+def operations(document: dict[str, Any]) -> list[dict[str, object]]:
+    """Each operation of an OpenAPI document: method, path, sentence, parameters (name, place, sentence)."""
+    return [
+        {
+            "method": method.upper(),
+            "path": path,
+            "sentence": operation.get("description") or operation.get("summary", ""),
+            "parameters": [
+                {"name": each["name"], "place": each["in"], "sentence": each.get("description", "")}
+                for each in operation.get("parameters", [])
+            ],
+        }
+        for path, item in sorted(document["paths"].items())
+        for method, operation in item.items()
+    ]

@@ -1,0 +1,30 @@
+"""Probes for whoever runs the process. They need no token, so they tell a status and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+router = APIRouter(tags=["probes"])
+
+_MEDIA_TYPE = "application/health+json"
+
+
+@router.get("/livez")
+async def livez() -> JSONResponse:
+    """200 while the process answers at all. Never looks further: a full disk is no reason to restart."""
+    return _answer("pass")
+
+
+@router.get("/readyz")
+async def readyz(request: Request) -> JSONResponse:
+    """200 when the server can take telemetry and answer; 503 while it starts, stops, or has lost a store."""
+    ready: Callable[[], bool] | None = getattr(request.app.state, "ready", None)
+    return _answer("pass" if ready is not None and ready() else "fail")
+
+
+def _answer(status: Literal["pass", "fail"]) -> JSONResponse:
+    return JSONResponse({"status": status}, 200 if status == "pass" else 503, media_type=_MEDIA_TYPE)
