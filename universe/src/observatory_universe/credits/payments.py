@@ -11,7 +11,7 @@ from observatory_universe.users import User
 
 _RAILS: Final = ("usdt_trc20", "usdc_base", "btc_lightning", "eth")
 _PACKAGES_USD: Final = (Decimal(10), Decimal(25), Decimal(50), Decimal(100))
-_DECLINE_RATIO: Final = 0.002
+_DECLINE_RATIO: Final = 0.0005
 _PROCESSOR_FEE_RATIO: Final = Decimal("0.0005")
 
 
@@ -37,7 +37,7 @@ class CryptoPaymentService(Service):
             if self.chance.happens(_DECLINE_RATIO):
                 payment.status, payment.decline_reason = "declined", "underpaid"
                 payment.outcome, payment.outcome_reason = "failure", "underpaid"
-                obs.outcome("failure", reason="underpaid")
+                obs.outcome("partial", reason="underpaid")
                 return False
             payment.status = "succeeded"
         await self._ledger.book(user.id, "purchase", amount_usd, key)

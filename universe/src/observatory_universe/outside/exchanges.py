@@ -16,7 +16,7 @@ _TRAITS: Final = {
     "coinbase": ("api.coinbase.com", 3000, 60.0),
 }
 FEE_RATIO: Final = 0.0002
-_REJECT_RATIO: Final = 0.004
+_REJECT_RATIO: Final = 0.002
 
 
 class OrderRejectedError(Exception):

