@@ -69,6 +69,7 @@ async def test_what_is_public_tells_nothing_but_that_it_is_there(server: Any) ->
         assert (await client.get("/readyz")).json() == {"status": "pass"}
         assert (await client.get("/login")).status_code == 200
         assert (await client.get("/static/observatory.css")).headers["content-type"].startswith("text/css")
+        assert (await client.get("/static/observatory.css")).headers["cache-control"] == "no-cache"
         assert (await client.get("/static/../__init__.py")).status_code == 404
 
 

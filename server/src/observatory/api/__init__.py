@@ -55,5 +55,5 @@ def include(app: FastAPI) -> None:
     app.add_middleware(SecurityHeaders)
     problems.include(app)
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, responses=problems.RESPONSES)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")

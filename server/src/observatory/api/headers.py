@@ -30,7 +30,9 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _ALWAYS.items():
                     headers[name] = value
-                headers.setdefault("Cache-Control", "no-store")
+                # Static files have an ETag to ask again with; everything else may hold what only this caller may see.
+                static = scope["path"].startswith("/static/")
+                headers.setdefault("Cache-Control", "no-cache" if static else "no-store")
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

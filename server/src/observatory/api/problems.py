@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from observatory.api import html
@@ -48,6 +50,27 @@ STATUS: tuple[tuple[type[ObservatoryError], int, bool], ...] = (
 _RETRY_S = 5
 
 _log = logging.getLogger(__name__)
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details, as every error is answered.
+
+    `errors` names each refused value: `in` (body, query, path, header, cookie), `pointer`, `detail`, `code`.
+    """
+
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(examples=["Forbidden"])
+    status: int = Field(examples=[403])
+    detail: str = Field(examples=["this needs the scope admin"])
+    instance: str = Field(examples=["/api/v1/monitoring/tokens"])
+    errors: list[dict[str, str]]
+    retry_after_s: int | None = None
+
+
+# With a default response FastAPI leaves out its own form of a validation error, which is never sent.
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "default": {"description": "An error.", "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
+}
 
 
 def include(app: FastAPI) -> None:
