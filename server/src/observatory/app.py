@@ -10,14 +10,15 @@ import os
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 
-from observatory import api, areas, state, store
+from observatory import api, areas, catalogue, state, store
+from observatory.api import health_json
 from observatory.auth import Tokens
-from observatory.catalogue import load as load_catalogue
 from observatory.clock import Clock
 from observatory.errors import StoreError
 from observatory.ingest import Budget, Committer, Door, Pace, http
@@ -26,9 +27,11 @@ from observatory.ingest.known import KnownBodies
 from observatory.otlp.signals import Signal
 from observatory.selfwatch import Selfwatch
 from observatory.settings import Settings
-from observatory.tick import Snapshots, Tick
+from observatory.tick import Knobs, Snapshots, Tick
 
 _log = logging.getLogger(__name__)
+_STALE_TICKS = 6
+_STALE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +68,12 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         telemetry = await asyncio.to_thread(store.open_store, _plan(settings), selfwatch)
         stack.callback(telemetry.close)
         door = await _door(settings, clock, selfwatch, telemetry, stack)
-        snapshots = Snapshots()
-        tick = Tick(telemetry.reader, load_catalogue(), clock, selfwatch, snapshots, settings.tick_s)
+        services = catalogue.load()
+        snapshots = Snapshots(partial(health_json.render, services))
+        tick = Tick(telemetry.ticking, services, areas.load(), clock, snapshots, selfwatch, Knobs(settings.tick_s))
         await _in_background(stack, tick.run(), "tick")
         await _in_background(stack, tokens.refresh(), "tokens")
-        web = _web(settings, clock, selfwatch, tokens, door, snapshots)
+        web = _web(settings, clock, selfwatch, tokens, door, snapshots, services)
         yield Observatory(settings, clock, selfwatch, control, tokens, telemetry, door, snapshots, web)
 
 
@@ -114,7 +118,7 @@ def _replay(intents: Intents, committers: dict[Signal, Committer]) -> None:
 
 
 def _plan(settings: Settings) -> store.Plan:
-    parsed = [store.parse(text, "areas") for text in areas.facts()]
+    parsed = [store.parse(area.facts, f"areas/{area.id}/facts.sql") for area in areas.load()]
     return store.Plan(
         settings.dsn,
         settings.data_dir,
@@ -140,13 +144,22 @@ def _limits(settings: Settings) -> store.Limits:
 
 
 def _web(
-    settings: Settings, clock: Clock, selfwatch: Selfwatch, tokens: Tokens, door: Door, snapshots: Snapshots
+    settings: Settings,
+    clock: Clock,
+    selfwatch: Selfwatch,
+    tokens: Tokens,
+    door: Door,
+    snapshots: Snapshots,
+    services: catalogue.Catalogue,
 ) -> FastAPI:
     web = FastAPI(title="Observatory", docs_url=None, redoc_url=None, openapi_url=None)
     web.state.tokens = tokens
     web.state.clock = clock
     web.state.selfwatch = selfwatch
     web.state.snapshots = snapshots
+    web.state.catalogue = services
+    # A verdict older than this is shown as unknown: the loop that should renew it is stuck.
+    web.state.stale_after_s = max(_STALE_TICKS * settings.tick_s, _STALE_S)
     web.state.ready = lambda: door.budget.held_bytes < settings.queue_bytes
     api.include(web)
     web.router.routes.extend(http.routes(door, tokens, settings.max_body_bytes))

@@ -1,8 +1,8 @@
-"""Opening the telemetry store: database, migrations, views, one writer, a few readers, retention."""
+"""Opening the telemetry store: database, migrations, views, a writer per signal, a few readers, retention."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from clickhouse_connect import get_client
 from clickhouse_connect.driver.client import Client
 
+from observatory.otlp.signals import Signal
 from observatory.selfwatch import Selfwatch
 from observatory.store.facts import FactTable, FactView
 from observatory.store.insert import Writer
@@ -55,9 +56,10 @@ class Plan:
 class Store:
     """An open telemetry store. One process may open one embedded store."""
 
-    def __init__(self, writer: Writer, reader: Reader, control: Client) -> None:
-        self.writer = writer
+    def __init__(self, writers: Mapping[Signal, Writer], reader: Reader, ticking: Reader, control: Client) -> None:
+        self.writers = writers
         self.reader = reader
+        self.ticking = ticking
         self._control = control
 
     def command(self, sql: str) -> None:
@@ -67,7 +69,9 @@ class Store:
     def close(self) -> None:
         """Close every connection; the embedded engine ends with the last of them."""
         self.reader.close()
-        self.writer.close()
+        self.ticking.close()
+        for writer in self.writers.values():
+            writer.close()
         self._control.close()
 
 
@@ -85,18 +89,23 @@ def open_store(plan: Plan, selfwatch: Selfwatch) -> Store:
     migrate(control, plan.tables)
     lay_views(control, plan.limits, plan.views)
     retain(control, plan.retention, [table.name for table in plan.tables])
-    reader = Reader([_connect(plan) for _ in range(plan.readers)], _read_settings(plan), selfwatch)
-    store = Store(Writer(_connect(plan), plan.embedded, plan.folder / "schema"), reader, control)
+    bounds = _read_bounds(plan)
+    reader = Reader([_connect(plan, settings=bounds) for _ in range(plan.readers)], selfwatch)
+    # The tick's many short queries are cheaper on one thread each, and never wait behind somebody's long read.
+    ticking = Reader([_connect(plan, settings=bounds | {"max_threads": 1}) for _ in range(2)], selfwatch)
+    # A connection per signal: planning the metrics' views must not hold up traces, and no two write the same tables.
+    writers = {signal: Writer(_connect(plan), plan.embedded, plan.folder / "schema") for signal in Signal}
+    store = Store(writers, reader, ticking, control)
     first.close()
     return store
 
 
-def _connect(plan: Plan, database: str | None = DATABASE) -> Client:
+def _connect(plan: Plan, database: str | None = DATABASE, settings: Mapping[str, Any] | None = None) -> Client:
     names: dict[str, Any] = {"database": database} if database else {}
-    return get_client(dsn=plan.dsn, **names)
+    return get_client(dsn=plan.dsn, settings=dict(settings or {}), **names)
 
 
-def _read_settings(plan: Plan) -> dict[str, Any]:
+def _read_bounds(plan: Plan) -> dict[str, Any]:
     return {
         "max_execution_time": plan.query_timeout_s,
         "max_memory_usage": plan.query_memory_bytes,

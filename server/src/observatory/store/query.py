@@ -37,17 +37,16 @@ class Reader:
     """Reads the telemetry store.
 
     Args:
-        clients: connections of the reader's own; one runs one query at a time.
-        settings: limits put on every query (time, memory, rows).
+        clients: connections of the reader's own, opened with the bounds of a read (time, memory, rows); one runs one
+            query at a time.
         selfwatch: where reads are counted.
     """
 
-    def __init__(self, clients: Sequence[Client], settings: Mapping[str, Any], selfwatch: Selfwatch) -> None:
+    def __init__(self, clients: Sequence[Client], selfwatch: Selfwatch) -> None:
         self._free: queue.SimpleQueue[Client] = queue.SimpleQueue()
         for client in clients:
             self._free.put(client)
         self._clients = list(clients)
-        self._settings = dict(settings)
         self._threads = ThreadPoolExecutor(len(clients), thread_name_prefix="store-read")
         self._selfwatch = selfwatch
 
@@ -69,7 +68,7 @@ class Reader:
     def _read(self, sql: str, parameters: dict[str, object]) -> Rows:
         client = self._free.get()
         try:
-            result = client.query(sql, parameters=parameters, settings=self._settings)
+            result = client.query(sql, parameters=parameters)
         except ClickHouseError as error:
             self._selfwatch.reads.labels(result="failed").inc()
             raise StoreError(str(error)) from error

@@ -1,1 +1,0 @@
-"""`observatory backup` and `observatory restore`."""
