@@ -79,6 +79,11 @@ class Telemetry:
         self._exporters = exporters
 
     @property
+    def providers(self) -> Providers | None:
+        """What to hand to instrumentations that do not use the global providers."""
+        return self._providers
+
+    @property
     def enabled(self) -> bool:
         """Whether anything is sent."""
         return self._providers is not None

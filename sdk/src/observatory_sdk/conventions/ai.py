@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from observatory_sdk.conventions.common import DECISION_ID, ERROR_TYPE
+from observatory_sdk.conventions.common import DECISION_ID, ERROR_TYPE, SERVER_ADDRESS
 from observatory_sdk.conventions.model import (
     count,
     event,
@@ -39,7 +39,6 @@ FINISH_REASONS = texts("gen_ai.response.finish_reasons", "Why the model stopped,
 TIME_TO_FIRST_CHUNK = seconds("gen_ai.response.time_to_first_chunk", "From the request to the first piece streamed.")
 CONVERSATION_ID = text("gen_ai.conversation.id", "The conversation; never made up from a trace id.")
 CONVERSATION_COMPACTED = flag("gen_ai.conversation.compacted", "Older turns were summed up or cut to fit.")
-SERVER_ADDRESS = text("server.address", "The host that was called.")
 FALLBACK_FROM = text("ai.fallback.from", "The model that was wanted before this one stood in.")
 FALLBACK_REASON = text("ai.fallback.reason", "Why another model stood in, such as `timeout` or `rate_limited`.")
 

@@ -33,6 +33,7 @@ ERROR_TYPE = text("error.type", "The class of the error, a status code, or a fix
 EXCHANGE_ID = text("exchange.id", "The venue, in lower case, such as `binance`.")
 STRATEGY_ID = text("strategy.id", "The strategy.")
 PORTFOLIO_ID = text("portfolio.id", "The portfolio.")
+SERVER_ADDRESS = text("server.address", "The host that was called.")
 MESSAGING_SYSTEM = text("messaging.system", "The channel, such as `telegram`, `email` or `websocket`.")
 
 SERVICE_NAME = text("service.name", "The process.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from observatory_sdk.conventions.common import EXCHANGE_ID, PORTFOLIO_ID, STRATEGY_ID
+from observatory_sdk.conventions.common import EXCHANGE_ID, PORTFOLIO_ID, SERVER_ADDRESS, STRATEGY_ID
 from observatory_sdk.conventions.model import (
     count,
     event,
@@ -79,7 +79,6 @@ RATE_LIMIT = number("exchange.rate_limit.limit", "Weight allowed.", minimum=0)
 RATE_RETRY_AFTER = seconds("exchange.rate_limit.retry_after_s", "How long the venue told us to wait.")
 HTTP_METHOD = text("http.request.method", "The HTTP method.")
 HTTP_STATUS = count("http.response.status_code", "The HTTP status.")
-SERVER_ADDRESS = text("server.address", "The host that was called.")
 
 ORDER = span(
     "order.execute",

@@ -7,7 +7,7 @@ from typing import Unpack
 
 from opentelemetry import trace
 
-from observatory_sdk.conventions import ai
+from observatory_sdk.conventions import ai, common
 from observatory_sdk.facts.checks import Money, Number
 from observatory_sdk.facts.event_fact import Common, emit
 from observatory_sdk.facts.leaf import LeafFact
@@ -40,7 +40,7 @@ class ModelCall(LeafFact):
     finish_reasons: Sequence[str] | None = of(ai.FINISH_REASONS, default=None)
     time_to_first_chunk_s: Number | None = of(ai.TIME_TO_FIRST_CHUNK, default=None)
     conversation_id: str | None = of(ai.CONVERSATION_ID, default=None)
-    server_address: str | None = of(ai.SERVER_ADDRESS, default=None)
+    server_address: str | None = of(common.SERVER_ADDRESS, default=None)
     fallback_from: str | None = of(ai.FALLBACK_FROM, default=None)
     fallback_reason: str | None = of(ai.FALLBACK_REASON, default=None)
 

@@ -129,7 +129,7 @@ class ExchangeCall(LeafFact):
     rate_limit_retry_after_s: Number | None = of(trading.RATE_RETRY_AFTER, default=None)
     http_method: str | None = of(trading.HTTP_METHOD, default=None)
     http_status: int | None = of(trading.HTTP_STATUS, default=None)
-    server_address: str | None = of(trading.SERVER_ADDRESS, default=None)
+    server_address: str | None = of(common.SERVER_ADDRESS, default=None)
 
     def span_name(self) -> str:
         return f"exchange {self.operation}"
