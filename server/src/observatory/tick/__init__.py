@@ -6,6 +6,6 @@ snapshots.latest                        # the default environment's, None before
 """
 
 from observatory.tick.rounds import Knobs, Tick
-from observatory.tick.snapshots import DEFAULT_ENVIRONMENT, Published, Rendered, Snapshots
+from observatory.tick.snapshots import DEFAULT_ENVIRONMENT, Published, Rendered, Snapshots, encode, tag
 
-__all__ = ["DEFAULT_ENVIRONMENT", "Knobs", "Published", "Rendered", "Snapshots", "Tick"]
+__all__ = ["DEFAULT_ENVIRONMENT", "Knobs", "Published", "Rendered", "Snapshots", "Tick", "encode", "tag"]
