@@ -81,7 +81,7 @@ async def test_a_body_that_is_no_json_object(server: Any, body: bytes) -> None:
     ],
 )
 async def test_each_of_our_errors_has_its_status_and_tells_no_secrets(
-    server: Any, error: Exception, status: int, retry_after: str | None
+    server: Any, error: Exception, status: int, retry_after: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail() -> None:
         raise error
@@ -96,6 +96,9 @@ async def test_each_of_our_errors_has_its_status_and_tells_no_secrets(
     body = answer.json()
     assert (body["status"], body["instance"]) == (status, "/fail")
     assert "secret" not in body["detail"]
+    # What the answer withholds, the log tells; a surprise is logged by the server round the application.
+    withheld = status >= 500 and retry_after != "3" and not isinstance(error, RuntimeError)
+    assert ("/secret/path" in caplog.text) == withheld
 
 
 async def test_answers_carry_the_headers_that_protect_them(server: Any) -> None:

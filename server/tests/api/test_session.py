@@ -122,6 +122,13 @@ async def test_too_many_attempts_are_told_when_to_try_again(server: Any) -> None
         assert (await client.get("/login/wrong")).status_code == 401
 
 
+async def test_people_who_share_an_address_may_all_log_in(server: Any) -> None:
+    async with server.client() as client:
+        for _ in range(15):
+            code = await server.tokens.issue_login_link(["read"])
+            assert (await client.get(f"/login/{code}")).status_code == 303
+
+
 async def test_logging_out_ends_the_session_and_takes_the_cookie(server: Any, log_in: LogIn) -> None:
     async with log_in() as client:
         cookie = client.cookies["observatory_session"]

@@ -63,6 +63,8 @@ async def test_a_list_is_read_page_by_page_without_gap_or_repeat(server: Any) ->
 
 async def test_a_token_that_makes_no_sense_is_refused_with_what_is_allowed(server: Any) -> None:
     async with server.client("admin") as admin:
+        misspelt = await admin.post(TOKENS, json={"name": "x", "scopes": ["read"], "expire_in_s": 60})
+        assert [each["pointer"] for each in misspelt.json()["errors"]] == ["/expire_in_s"]
         for wanted, said in (
             ({"name": "x", "scopes": ["root"]}, "none of ingest, read, operate, admin, user:<id>"),
             ({"name": "x", "scopes": []}, "between 1 and 7"),

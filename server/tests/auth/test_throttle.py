@@ -28,6 +28,17 @@ def test_one_address_does_not_use_up_anothers_attempts() -> None:
         throttle.admit("a", 1.0)
 
 
+def test_a_good_attempt_is_not_counted() -> None:
+    throttle = Throttle(attempts=1, per_s=60.0)
+    for _ in range(5):
+        throttle.admit("a", 0.0)
+        throttle.forgive("a")
+    throttle.forgive("never seen")
+    throttle.admit("a", 0.0)
+    with pytest.raises(Throttled):
+        throttle.admit("a", 0.0)
+
+
 def test_only_so_many_addresses_are_remembered() -> None:
     throttle = Throttle(attempts=1, addresses=10)
     for number in range(1_000):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from observatory.api.access import require, tokens_of
 from observatory.auth import ADMIN, Principal
@@ -16,6 +16,8 @@ router = APIRouter(prefix="/api/v1/monitoring/login-links", tags=["tokens"])
 
 class LinkWanted(BaseModel):
     """What the session of a new login link may do, and how long the link is good."""
+
+    model_config = ConfigDict(extra="forbid")
 
     scopes: list[str] = Field(max_length=7, examples=[["read"]])
     ttl_s: int = Field(600, description="Seconds until it expires unused.")

@@ -120,6 +120,8 @@ async def _of_ours(request: Request, error: Exception) -> Response:
         return _unauthenticated(request, str(error))
     fitting = next(((status, spoken) for kind, status, spoken in STATUS if isinstance(error, kind)), None)
     if fitting is None:
+        # Nobody else will: the framework takes an error that has a handler for dealt with.
+        _log.error("%s %s", request.method, _instance(request), exc_info=error)
         return await _of_surprise(request, error)
     status, spoken = fitting
     retry_after_s = getattr(error, "retry_after_s", _RETRY_S if status == HTTPStatus.SERVICE_UNAVAILABLE else None)

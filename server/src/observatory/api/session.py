@@ -25,15 +25,22 @@ async def show(next: str = "/") -> HTMLResponse:
 
 
 async def _admit(request: Request) -> str:
-    """Count the attempt against its address; returns the actor for the audit log.
+    """Count the attempt against its address until it turns out to be good; returns the actor for the audit log.
 
     Raises:
-        Throttled: too many attempts from this address.
+        Throttled: too many failed attempts from this address.
     """
-    address = request.client.host if request.client else "unknown"
+    _throttle(request).admit(_address(request), request.app.state.clock.monotonic())
+    return f"address:{_address(request)}"
+
+
+def _throttle(request: Request) -> Throttle:
     throttle: Throttle = request.app.state.throttle
-    throttle.admit(address, request.app.state.clock.monotonic())
-    return f"address:{address}"
+    return throttle
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
 
 
 Actor = Annotated[str, Depends(_admit)]
@@ -45,7 +52,7 @@ async def open_link(request: Request, code: str, actor: Actor, cookie: Cookie) -
 
     Raises:
         Unauthenticated: the link is unknown, was used, or has expired.
-        Throttled: too many attempts from this address.
+        Throttled: too many failed attempts from this address.
     """
     opened = await tokens_of(request).sessions.open_with_link(code, actor)
     return await _opened(request, opened, cookie, "/")
@@ -64,7 +71,7 @@ async def log_in(
     Raises:
         Unauthenticated: neither a token in force nor a good link.
         Forbidden: the form is another site's.
-        Throttled: too many attempts from this address.
+        Throttled: too many failed attempts from this address.
     """
     refuse_foreign(request)
     tokens, text = tokens_of(request), credential.strip()
@@ -92,6 +99,7 @@ async def log_out(request: Request, cookie: Cookie) -> Response:
 
 async def _opened(request: Request, opened: str, previous: str | None, target: str) -> Response:
     sessions = tokens_of(request).sessions
+    _throttle(request).forgive(_address(request))
     await sessions.end(previous)
     response: Response
     if from_another_site(request):

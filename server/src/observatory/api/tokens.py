@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from observatory.api.access import require, tokens_of
 from observatory.api.listing import Cursor, Limit, Listing, Numbered, cut
@@ -41,6 +41,9 @@ class TokenIssued(TokenItem):
 
 class TokenWanted(BaseModel):
     """What a new token shall be."""
+
+    # A misspelt name must not make a token that never expires.
+    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(max_length=128, examples=["collector in Frankfurt"])
     scopes: list[str] = Field(max_length=7, examples=[["ingest"]])

@@ -61,20 +61,15 @@ class Sessions:
             Unauthenticated: the link is unknown, was used, or has expired.
             StateError: the control store failed; the link is still good.
         """
-        now, digest, cookie = self._clock.now(), codes.digest(code), codes.mint(codes.SESSION_PREFIX)
+        digest, cookie = codes.digest(code), codes.mint(codes.SESSION_PREFIX)
         async with self._lock:
             self._expect_room()
             async with self._state.writing() as rows:
-                link = await rows.login_links.claim(digest, now)
-                if link is not None:
-                    subject = f"login_link:{link.id}"
-                    record = await self._insert(rows, cookie, link.scopes, None, None, actor, subject)
-                    self._ring.add(_key(record))
-                    return cookie
-                known = await rows.login_links.find(digest)
-        reason = (
-            "the link is unknown" if known is None else "the link was used" if known.used_at else "the link has expired"
-        )
+                record = await self._claim(rows, digest, cookie, actor)
+                reason = "" if record else await _why_not(rows, digest)
+            if record is not None:
+                self._ring.add(_key(record))
+                return cookie
         await self.refuse(actor, reason)
         raise Unauthenticated("the login link is unknown, was used before, or has expired")
 
@@ -129,6 +124,12 @@ class Sessions:
             if key.token_id == token_id:
                 self._ring.drop(key)
 
+    async def _claim(self, rows: Rows, digest: bytes, cookie: str, actor: str) -> SessionRecord | None:
+        link = await rows.login_links.claim(digest, self._clock.now())
+        if link is None:
+            return None
+        return await self._insert(rows, cookie, link.scopes, None, None, actor, f"login_link:{link.id}")
+
     async def _insert(
         self,
         rows: Rows,
@@ -155,6 +156,14 @@ class Sessions:
         if key is None:
             raise Unauthenticated("the session is unknown, was ended, or has expired")
         return key
+
+
+async def _why_not(rows: Rows, digest: bytes) -> str:
+    # For the audit log only: to whoever presents the code, all three sound the same.
+    link = await rows.login_links.find(digest)
+    if link is None:
+        return "the link is unknown"
+    return "the link was used" if link.used_at else "the link has expired"
 
 
 def _key(record: SessionRecord) -> Key:

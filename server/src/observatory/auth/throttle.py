@@ -1,4 +1,4 @@
-"""Attempts per address, bounded: the codes cannot be guessed, but each guess costs work."""
+"""Failed attempts per address, bounded: the codes cannot be guessed, but each guess costs work."""
 
 from __future__ import annotations
 
@@ -48,3 +48,9 @@ class Throttle:
             wait_s = (bucket.attempts + 1 - self._attempts) / self._leak_per_s
             raise Throttled("too many attempts to log in from this address", max(1, round(wait_s + 0.5)))
         bucket.attempts += 1
+
+    def forgive(self, address: str) -> None:
+        """Take back the last attempt, because it was a good one: many people may share an address."""
+        bucket = self._buckets.get(address)
+        if bucket is not None:
+            bucket.attempts = max(0.0, bucket.attempts - 1)
