@@ -185,10 +185,17 @@ def test_a_body_with_nothing_in_it_is_unknown_throughout() -> None:
     assert len(view.areas) == len(nothing_yet().areas) == 10
 
 
+def test_a_number_without_an_origin_says_so_and_a_list_needs_none() -> None:
+    told = {"status": "healthy", "orders_executed_5m": 12, "venues": []}
+    view = health_view({"timestamp": AS_OF, "services": {"trading_execution": told}}, [], NOW, 60)
+    area = next(area for area in view.areas if area.name == "Trading execution")
+    assert [(figure.value, figure.origin) for figure in area.figures] == [("12", "origin not told"), ("none", "")]
+
+
 def test_reasons_may_be_sentences_or_findings_and_are_not_repeated() -> None:
     told = {"status": "degraded", "reasons": [{"reason": "silent", "sentence": "x is silent"}], "warnings": ["y", "y"]}
     view = health_view({"timestamp": AS_OF, "services": {"credits": told}}, [], NOW, 60)
-    assert next(area for area in view.areas if area.name == "credits").reasons == ("x is silent", "y")
+    assert next(area for area in view.areas if area.name == "Credits").reasons == ("x is silent", "y")
 
 
 @pytest.mark.parametrize(
@@ -219,6 +226,7 @@ def test_a_number_is_shown_with_its_unit(field: str, value: object, shown: str) 
 
 def test_labels_leave_the_unit_to_the_number() -> None:
     assert label("response_time_p95_ms") == "response time p95"
+    assert label("fill_ratio") == "fill ratio"
     assert label("error_rate_5m") == "error rate 5m"
     assert label("data_staleness_max_ms") == "data staleness max"
 

@@ -23,7 +23,8 @@ _SHARE = re.compile(r"(^|_)(error|success)_rate(_|$)|_share$|_uptime$")
 
 def label(field: str) -> str:
     """`response_time_p95_ms` as `response time p95`."""
-    unit = next((unit for unit in _UNITS if field.endswith(unit)), "")
+    # `fill_ratio` without its last word would be another thing; the other units are said by the number.
+    unit = next((unit for unit in _UNITS if field.endswith(unit) and unit != "_ratio"), "")
     return field.removesuffix(unit).replace("_", " ")
 
 

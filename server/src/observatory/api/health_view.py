@@ -9,18 +9,18 @@ from typing import Any
 
 from observatory.api.figures import UNKNOWN, age, age_s, figure, label, span
 
-AREAS = (
-    "ai_systems",
-    "signal_intelligence",
-    "trading_execution",
-    "market_data",
-    "risk_management",
-    "credits",
-    "strategies",
-    "costs",
-    "emergency",
-    "resources",
-)
+AREAS = {
+    "ai_systems": "AI systems",
+    "signal_intelligence": "Signal intelligence",
+    "trading_execution": "Trading execution",
+    "market_data": "Market data",
+    "risk_management": "Risk management",
+    "credits": "Credits",
+    "strategies": "Strategies",
+    "costs": "Costs",
+    "emergency": "Emergency",
+    "resources": "Resources",
+}
 SERVICES = 65
 
 _PRESENT = frozenset({"reporting", "idle"})
@@ -82,7 +82,7 @@ class HealthView:
 
 def nothing_yet() -> HealthView:
     """The page before the first round: everything is unknown."""
-    areas = tuple(AreaView(label(area), "unknown", (), ()) for area in AREAS)
+    areas = tuple(AreaView(title, "unknown", (), ()) for title in AREAS.values())
     return HealthView("unknown", ("there is no round of indicators yet",), 0, UNKNOWN, areas, ())
 
 
@@ -116,11 +116,11 @@ def health_view(
 def _area(area: str, fields: Mapping[str, Any], now: datetime) -> AreaView:
     provenance = fields.get("provenance", {})
     figures = tuple(
-        FigureView(label(name), figure(name, value), value is not None, _origin(provenance.get(name), now))
+        FigureView(label(name), figure(name, value), value is not None, _origin(value, provenance.get(name), now))
         for name, value in fields.items()
         if name not in _NOT_FIGURES
     )
-    return AreaView(label(area), _status(fields.get("status")), _sentences(fields), figures)
+    return AreaView(AREAS[area], _status(fields.get("status")), _sentences(fields), figures)
 
 
 def _service(fields: Mapping[str, Any], now: datetime) -> ServiceView:
@@ -129,7 +129,7 @@ def _service(fields: Mapping[str, Any], now: datetime) -> ServiceView:
         id=str(fields.get("id", "")),
         name=str(fields.get("name", fields.get("id", ""))),
         group=str(fields.get("group", "")),
-        area=label(str(fields.get("area", ""))),
+        area=AREAS.get(str(fields.get("area")), UNKNOWN),
         priority=str(fields.get("priority", "")),
         status=_status(fields.get("status")),
         load_state=label(str(fields.get("load_state") or "unknown")),
@@ -143,9 +143,10 @@ def _service(fields: Mapping[str, Any], now: datetime) -> ServiceView:
     )
 
 
-def _origin(provenance: Mapping[str, Any] | None, now: datetime) -> str:
+def _origin(value: object, provenance: Mapping[str, Any] | None, now: datetime) -> str:
     if not provenance:
-        return "origin not told"
+        # A list of names needs none; a number without one is not to be trusted, and says so.
+        return "" if isinstance(value, list | tuple) else "origin not told"
     samples, window_s = provenance.get("samples"), provenance.get("window_s")
     parts = [
         f"{figure('', samples)} {'sample' if samples == 1 else 'samples'}",

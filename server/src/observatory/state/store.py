@@ -57,7 +57,7 @@ class State:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Rows]:
-        """A transaction for reads; it sees one state of the database throughout.
+        """A transaction for reads; it does not wait for writers.
 
         Raises:
             StateError: the database refused a statement or is gone.
