@@ -10,7 +10,7 @@ TOKENS = "/api/v1/monitoring/tokens"
 async def test_a_new_token_is_shown_once_and_works_at_once(server: Any) -> None:
     async with server.client("admin") as admin:
         answer = await admin.post(
-            TOKENS, json={"name": "agent", "scopes": ["read"], "expires_in_s": 60, "reason": "the night shift"}
+            TOKENS, json={"name": "night shift", "scopes": ["read"], "expires_in_s": 60, "reason": "the night shift"}
         )
         assert answer.status_code == 201
         assert answer.headers["cache-control"] == "no-store"
