@@ -18,6 +18,9 @@ class Type(StrEnum):
     MONEY = "decimal as string"
     INSTANT = "int, ns since 1970 UTC"
 
+    # An enumeration's own hash is Python code; this one is looked up for every value that is sent.
+    __hash__ = str.__hash__
+
 
 class Kind(StrEnum):
     """Which OpenTelemetry signal carries the fact."""
@@ -38,9 +41,11 @@ class Instrument(StrEnum):
 class Attribute(str):
     """An attribute's name, which is a `str`, together with what may stand under it.
 
-    `values` is the closed list of allowed texts; empty means any. `minimum` and `maximum` are inclusive.
+    `values` is the closed list of allowed texts; empty means any. `minimum` and `maximum` are inclusive. `name` is the
+    bare text: look-ups in dictionaries are faster with an exact `str`.
     """
 
+    name: str
     type: Type
     unit: str
     sentence: str
@@ -60,6 +65,7 @@ class Attribute(str):
         maximum: float | None = None,
     ) -> Self:
         attribute = super().__new__(cls, name)
+        attribute.name = name
         attribute.type = kind
         attribute.unit = unit
         attribute.sentence = sentence
@@ -67,11 +73,6 @@ class Attribute(str):
         attribute.minimum = minimum
         attribute.maximum = maximum
         return attribute
-
-    @property
-    def name(self) -> str:
-        """The bare text: dictionary look-ups are faster with an exact `str` than with a subclass."""
-        return str.__str__(self)
 
 
 def text(name: str, sentence: str, *values: str) -> Attribute:

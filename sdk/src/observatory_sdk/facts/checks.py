@@ -31,9 +31,8 @@ def checked(values: Iterable[tuple[Attribute, object]]) -> dict[str, AttributeVa
     for attribute, value in values:
         if value is None:
             continue
-        name, check = _RESOLVED.get(attribute) or _resolve(attribute)
         try:
-            accepted[name] = check(attribute, value)
+            accepted[attribute.name] = CHECKS[attribute.type](attribute, value)
         except (FactError, TypeError, ValueError, OverflowError, InvalidOperation) as error:
             refused.append(refuse(attribute, error))
     if refused:
@@ -115,11 +114,3 @@ CHECKS: Mapping[Type, Check] = {
     Type.FLAG: _flag,
     Type.MONEY: _money,
 }
-
-# Names and checks by attribute: an enumeration's hash and a property for each value cost more than the check.
-_RESOLVED: dict[Attribute, tuple[str, Check]] = {}
-
-
-def _resolve(attribute: Attribute) -> tuple[str, Check]:
-    found = _RESOLVED[attribute] = (attribute.name, CHECKS[attribute.type])
-    return found
