@@ -16,8 +16,11 @@ from observatory.api import (
     probes,
     problems,
     selfwatch_page,
+    services,
     session,
+    system_health,
     tokens,
+    topology,
 )
 from observatory.api.headers import SecurityHeaders
 from observatory.api.limits import BodyLimit
@@ -30,6 +33,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     selfwatch_page.router,
     docs.router,
     metrics.router,
+    system_health.router,
+    services.router,
+    topology.router,
     tokens.router,
     login_links.router,
     audit.router,
