@@ -7,8 +7,6 @@ acknowledgement p50 at most 100 ms when idle, p99 at most 500 ms at half the ful
 from __future__ import annotations
 
 import argparse
-import asyncio
-import multiprocessing
 import random
 import shutil
 import statistics
@@ -17,9 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from rich.console import Console
@@ -27,20 +23,11 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import payloads
+import senders
 import serving
+from senders import Load
 
-_SPANS = 1_000
-_BODIES = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """How bodies are sent: by how many processes, how many at once each, and how fast (None: as fast as answered)."""
-
-    senders: int
-    at_once: int
-    seconds: float
-    bodies_per_s: float | None = None
+_SPANS = senders.SPANS
 
 
 def main() -> None:
@@ -74,15 +61,15 @@ def _options() -> argparse.Namespace:
 
 def _measure(server: serving.Server, options: argparse.Namespace) -> list[tuple[str, str, str, str, str]]:
     rates, full, idle, half, controls, memory = [], [], [], [], [], []
-    _send(server, Load(options.senders, options.at_once, 4))  # warm up
+    senders.send(server, Load(options.senders, options.at_once, 4))  # warm up
     for _ in range(options.runs):
         controls.append(_control())
-        idle.append(_send(server, Load(1, 1, options.seconds / 2, bodies_per_s=2)))
-        latencies = _send(server, Load(options.senders, options.at_once, options.seconds))
+        idle.append(senders.send(server, Load(1, 1, options.seconds / 2, bodies_per_s=2)))
+        latencies = senders.send(server, Load(options.senders, options.at_once, options.seconds))
         rates.append(len(latencies) * _SPANS / options.seconds)
         full.append(latencies)
         pace = rates[-1] / _SPANS / 2
-        half.append(_send(server, Load(options.senders, options.at_once, options.seconds, bodies_per_s=pace)))
+        half.append(senders.send(server, Load(options.senders, options.at_once, options.seconds, bodies_per_s=pace)))
         memory.append(server.resident_bytes / 1e6)
         print(f"  {rates[-1]:,.0f} spans/s, control {controls[-1]:,.0f}", flush=True)
     return [
@@ -98,73 +85,6 @@ def _measure(server: serving.Server, options: argparse.Namespace) -> list[tuple[
     ]
 
 
-def _send(server: serving.Server, load: Load) -> list[float]:
-    """Acknowledgement times in seconds of everything sent, over all senders."""
-    context = multiprocessing.get_context("spawn")
-    results: multiprocessing.Queue[list[float]] = context.Queue()
-    ready = context.Barrier(load.senders)
-    processes = [
-        context.Process(target=_sender, args=(server, load, seed, ready, results)) for seed in range(load.senders)
-    ]
-    for process in processes:
-        process.start()
-    latencies = [each for _ in processes for each in results.get(timeout=load.seconds * 4 + 120)]
-    for process in processes:
-        process.join()
-    return latencies
-
-
-def _sender(server, load, seed, ready, results) -> None:  # type: ignore[no-untyped-def]
-    chance = random.Random(seed)
-    bodies = [payloads.body(_SPANS, chance) for _ in range(_BODIES)]
-    ready.wait(timeout=120)
-    results.put(asyncio.run(_connections(server, load, bodies, chance)))
-
-
-async def _connections(
-    server: serving.Server, load: Load, bodies: Sequence[bytes], chance: random.Random
-) -> list[float]:
-    latencies: list[float] = []
-    started = time.perf_counter()
-    pace_s = load.senders / load.bodies_per_s if load.bodies_per_s else 0.0
-    turn = iter(range(1 << 62))
-
-    async def connection() -> None:
-        host = urlsplit(server.otlp_http)
-        reader, writer = await asyncio.open_connection(host.hostname, host.port)
-        while True:
-            number = next(turn)
-            due = started + number * pace_s
-            if max(due, time.perf_counter()) > started + load.seconds:
-                break
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            data = payloads.unique(bodies[number % len(bodies)], chance)
-            # From when it was due: a sender that falls behind must not hide the wait.
-            began = max(due, 0.0) if pace_s else time.perf_counter()
-            await _post(reader, writer, server.token, data)
-            latencies.append(time.perf_counter() - began)
-        writer.close()
-
-    await asyncio.gather(*(connection() for _ in range(load.at_once)))
-    return latencies
-
-
-async def _post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, token: str, data: bytes) -> None:
-    head = (
-        "POST /v1/traces HTTP/1.1\r\nhost: bench\r\ncontent-type: application/x-protobuf\r\n"
-        f"authorization: Bearer {token}\r\ncontent-length: {len(data)}\r\n\r\n"
-    )
-    writer.write(head.encode())
-    writer.write(data)
-    await writer.drain()
-    answer = await reader.readuntil(b"\r\n\r\n")
-    status, *headers = answer.decode("latin-1").split("\r\n")
-    if " 200 " not in f"{status} ":
-        raise RuntimeError(status)
-    length = next((int(line.split(":")[1]) for line in headers if line.lower().startswith("content-length")), 0)
-    await reader.readexactly(length)
-
-
 def _control() -> float:
     """A fixed piece of work: how fast this core parses spans right now."""
     data = payloads.body(_SPANS, random.Random(0))
@@ -178,7 +98,10 @@ def _disk(folder: Path) -> list[tuple[str, str, str, str, str]]:
     """Bytes per span over all tables, asked of the store itself once the server has let go of it."""
     script = Path(__file__).with_name("disk.py")
     answer = subprocess.run([sys.executable, str(script), str(folder)], check=True, capture_output=True, text=True)
-    return [("bytes per span, " + line.split("\t")[0], line.split("\t")[1], "", "", "") for line in answer.stdout.splitlines()]
+    return [
+        ("bytes per span, " + line.split("\t")[0], line.split("\t")[1], "", "", "")
+        for line in answer.stdout.splitlines()
+    ]
 
 
 def _row(what: str, values: Sequence[float], bar: str, form: str = "{:,.1f}") -> tuple[str, str, str, str, str]:

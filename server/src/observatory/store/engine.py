@@ -102,7 +102,8 @@ def open_store(plan: Plan, selfwatch: Selfwatch) -> Store:
 
 def _connect(plan: Plan, database: str | None = DATABASE, settings: Mapping[str, Any] | None = None) -> Client:
     names: dict[str, Any] = {"database": database} if database else {}
-    return get_client(dsn=plan.dsn, settings=dict(settings or {}), **names)
+    # Times come back aware: a naive one compares with nothing that the rest of the server has.
+    return get_client(dsn=plan.dsn, settings=dict(settings or {}), tz_mode="aware", **names)
 
 
 def _read_bounds(plan: Plan) -> dict[str, Any]:
