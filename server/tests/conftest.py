@@ -11,16 +11,24 @@ from pathlib import Path
 
 import pytest
 
+from observatory import areas
 from observatory.otlp.signals import Signal
 from observatory.selfwatch import Selfwatch
-from observatory.store import Batch, Plan, Store, Stored, open_store
+from observatory.store import Batch, Plan, Store, Stored, open_store, parse
 
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A real embedded store with every view on."""
     folder = tmp_path_factory.mktemp("observatory")
-    opened = open_store(Plan(f"chdb://{folder / 'store'}", folder), Selfwatch())
+    parsed = [parse(area.facts, area.id) for area in areas.load()]
+    plan = Plan(
+        f"chdb://{folder / 'store'}",
+        folder,
+        tables=[table for tables, _ in parsed for table in tables],
+        views=[view for _, views in parsed for view in views],
+    )
+    opened = open_store(plan, Selfwatch())
     yield opened
     opened.close()
 

@@ -84,7 +84,9 @@ def _settled(definition: Definition, readings: Readings, alive: Collection[str],
         seen = readings.whole(name)
         if indicator.group_by or (seen is not None and seen.known):
             continue
-        yield Reading(indicator.id, "", _zero(indicator, alive, at) or seen or absent(indicator, at))
+        # What was seen and has no number, such as a call without a price, is not nothing.
+        zero = None if seen is not None and seen.samples else _zero(indicator, alive, at)
+        yield Reading(indicator.id, "", zero or seen or absent(indicator, at))
 
 
 def _zero(indicator: Indicator, alive: Collection[str], at: datetime) -> Measurement | None:
