@@ -17,7 +17,7 @@ from observatory_universe.universe import Universe
 SERVICE_NAME: Final = "cryptouniverse-backend"
 _FLUSH_S: Final = 5.0
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.callback()

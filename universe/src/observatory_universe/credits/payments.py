@@ -12,7 +12,7 @@ from observatory_universe.users import User
 _RAILS: Final = ("usdt_trc20", "usdc_base", "btc_lightning", "eth")
 _PACKAGES_USD: Final = (Decimal(10), Decimal(25), Decimal(50), Decimal(100))
 _DECLINE_RATIO: Final = 0.0005
-_PROCESSOR_FEE_RATIO: Final = Decimal("0.0005")
+_PROCESSOR_FEE_USD: Final = Decimal("0.001")
 
 
 class CryptoPaymentService(Service):
@@ -41,5 +41,5 @@ class CryptoPaymentService(Service):
                 return False
             payment.status = "succeeded"
         await self._ledger.book(user.id, "purchase", amount_usd, key)
-        await self._costs.charge(rail, "other", amount_usd * _PROCESSOR_FEE_RATIO, 1, "payment")
+        await self._costs.charge(rail, "other", _PROCESSOR_FEE_USD, 1, "payment")
         return True

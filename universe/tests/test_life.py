@@ -1,0 +1,109 @@
+"""A universe lives the same way from the same seed, and ends cleanly."""
+
+import asyncio
+import logging
+from collections import Counter
+from typing import Any
+
+import pytest
+from opentelemetry.trace import StatusCode
+
+from observatory_universe.chance import Chance
+from observatory_universe.clock import Clock
+from observatory_universe.line import Line
+from observatory_universe.users import Users
+
+
+def _happenings(recording: Any) -> list[tuple[object, ...]]:
+    """Everything that was reported but for ids of traces and the times of spans."""
+    spans = [(span.name, tuple(sorted(span.attributes.items()))) for span in recording.spans]
+    logs = [(log.log_record.event_name, tuple(sorted(log.log_record.attributes.items()))) for log in recording.logs]
+    return [*spans, *logs]
+
+
+def test_the_same_seed_gives_the_same_facts(live: Any) -> None:
+    assert _happenings(live(seed=11, seconds=15)) == _happenings(live(seed=11, seconds=15))
+
+
+def test_another_seed_gives_other_facts(live: Any) -> None:
+    one, other = Counter(_happenings(live(seed=11, seconds=8))), Counter(_happenings(live(seed=12, seconds=8)))
+    assert (one & other).total() < 0.5 * one.total()
+
+
+def test_a_stop_ends_all_work_at_once_and_without_errors(live: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        recording = live(seconds=None, stop_after_s=12.0)
+    assert recording.lived_s < 13.0
+    assert recording.tasks_left == 0
+    assert caplog.records == []
+    unfinished = [span for span in recording.spans if span.status.status_code is StatusCode.ERROR]
+    assert [span.name for span in unfinished if "observatory.caller" in span.attributes] == []
+
+
+def test_a_stop_before_anything_ran_ends_too(live: Any) -> None:
+    recording = live(seconds=None, stop_after_s=0.0)
+    assert recording.lived_s < 1.0
+    assert recording.tasks_left == 0
+
+
+def test_everything_reports_within_ten_seconds(live: Any) -> None:
+    recording = live(seconds=10)
+    called = {s.attributes["observatory.service"] for s in recording.spans if "observatory.caller" in s.attributes}
+    assert called == set(recording.universe.service_ids)
+
+
+def test_a_busy_universe_reports_the_same_facts_many_times_as_often(live: Any, minute: Any) -> None:
+    busy = live(seconds=6, pace="busy")
+    assert len(busy.spans) / busy.lived_s > 5 * len(minute.spans) / minute.lived_s
+    assert {span.name for span in busy.spans} >= {
+        "order.execute",
+        "signal.generate",
+        "strategy.test",
+        "payment.process",
+    }
+
+
+def test_the_crowd_stays_within_its_bound() -> None:
+    users = Users(Chance(1), number=5, most=5)
+    newcomer = users.welcome("2025-11")
+    gone = users.leave()
+    assert gone is not None
+    assert gone.id == "user-0001"
+    assert newcomer in users.everybody()
+    assert len(users) == 5
+    assert users.leave() is None
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_a_line_refuses_what_it_has_no_room_for(most: int) -> None:
+    line: Line[int] = Line(Clock(), most)
+    assert [line.offer(number) for number in range(most + 2)] == [True] * most + [False, False]
+    assert len(line) == most
+
+
+async def test_work_that_raises_does_not_stop_the_line(caplog: pytest.LogCaptureFixture) -> None:
+    line: Line[int] = Line(Clock(), 10)
+    worked_off = []
+
+    async def work(number: int) -> None:
+        if number == 1:
+            raise ValueError("one bad item")
+        worked_off.append(number)
+
+    for number in range(3):
+        line.offer(number)
+    worker = asyncio.create_task(line.work_off(work, workers=1))
+    while not line.is_quiet:
+        await asyncio.sleep(0)
+    worker.cancel()
+    assert worked_off == [0, 2]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+async def test_a_hurried_clock_wakes_whoever_waits() -> None:
+    clock = Clock()
+    waiting = asyncio.create_task(clock.sleep(3_600))
+    await asyncio.sleep(0)
+    clock.hurry()
+    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(clock.sleep(3_600), 5)
