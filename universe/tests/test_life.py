@@ -75,7 +75,7 @@ def test_the_crowd_stays_within_its_bound() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 3])
-def test_a_line_refuses_what_it_has_no_room_for(most: int) -> None:
+async def test_a_line_refuses_what_it_has_no_room_for(most: int) -> None:
     line: Line[int] = Line(Clock(), most)
     assert [line.offer(number) for number in range(most + 2)] == [True] * most + [False, False]
     assert len(line) == most
