@@ -21,7 +21,7 @@ from observatory.api import health_json
 from observatory.auth import Tokens
 from observatory.clock import Clock
 from observatory.errors import StoreError
-from observatory.ingest import Budget, Committer, Door, Pace, http
+from observatory.ingest import Bounds, Budget, Committer, Door, Pace, http
 from observatory.ingest.intents import Intents
 from observatory.ingest.known import KnownBodies
 from observatory.otlp.signals import Signal
@@ -113,8 +113,8 @@ def _replay(intents: Intents, committers: dict[Signal, Committer]) -> None:
         try:
             committers[batch.signal].replay(batch, bodies)
         except StoreError as error:
-            # It stays on disk for the next start; whoever sent it was never told that it is stored.
-            _log.error("intent %s is still open: %s", batch.id, error)
+            # Whoever sent it was never told that it is stored, and sends it again.
+            _log.error("the open intent %s could not be inserted: %s", batch.id, error)
 
 
 def _plan(settings: Settings) -> store.Plan:
@@ -162,7 +162,7 @@ def _web(
     web.state.stale_after_s = max(_STALE_TICKS * settings.tick_s, _STALE_S)
     web.state.ready = lambda: door.budget.held_bytes < settings.queue_bytes
     api.include(web)
-    web.router.routes.extend(http.routes(door, tokens, settings.max_body_bytes))
+    web.router.routes.extend(http.routes(door, tokens, Bounds(settings.max_body_bytes, settings.read_body_s)))
     return web
 
 

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     otlp_grpc_port: Port = Field(4317, description="OTLP/gRPC port. 0 takes a free one.")
 
     max_body_bytes: int = Field(64 * MIB, ge=1_024, le=1_024 * MIB, description="Largest body, packed or unpacked.")
+    read_body_s: int = Field(30, ge=1, le=600, description="Longest time that a body over HTTP may take to arrive.")
     queue_bytes: int = Field(256 * MIB, ge=MIB, le=16_384 * MIB, description="Bodies held in memory until committed.")
     batch_bytes: int = Field(32 * MIB, ge=1_024, le=1_024 * MIB, description="Bodies joined into one commit.")
     traces_linger_ms: int = Field(0, ge=0, le=10_000, description="Wait for company before a commit of traces.")

@@ -3,5 +3,6 @@
 from observatory.ingest.budget import Budget
 from observatory.ingest.commit import Committer, Pace
 from observatory.ingest.door import Door, Receipt
+from observatory.ingest.http import Bounds
 
-__all__ = ["Budget", "Committer", "Door", "Pace", "Receipt"]
+__all__ = ["Bounds", "Budget", "Committer", "Door", "Pace", "Receipt"]

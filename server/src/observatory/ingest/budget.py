@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 
 from observatory.errors import Overloaded
@@ -21,6 +22,8 @@ class Budget:
         self._most_bytes = most_bytes
         self._held: dict[Signal, int] = defaultdict(int)
         self._selfwatch = selfwatch
+        # Bodies are unpacked on threads, and each takes its room as it grows.
+        self._lock = threading.Lock()
 
     @property
     def held_bytes(self) -> int:
@@ -33,13 +36,16 @@ class Budget:
         Raises:
             Overloaded: if they do not fit; nothing was taken.
         """
-        if self.held_bytes + size > self._most_bytes:
-            raise Overloaded(f"{self.held_bytes} of {self._most_bytes} bytes are waiting to be committed")
-        self._add(signal, size)
+        with self._lock:
+            held = self.held_bytes
+            if held + size > self._most_bytes:
+                raise Overloaded(f"{held} of {self._most_bytes} bytes are waiting to be committed")
+            self._add(signal, size)
 
     def release(self, signal: Signal, size: int) -> None:
         """Give `size` bytes back."""
-        self._add(signal, -size)
+        with self._lock:
+            self._add(signal, -size)
 
     def _add(self, signal: Signal, size: int) -> None:
         self._held[signal] += size

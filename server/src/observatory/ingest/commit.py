@@ -116,9 +116,10 @@ class Committer:
         """Insert an intent that an earlier process left open. Called before `start`, off the event loop.
 
         Raises:
-            StoreError: if the store fails; the intent stays open.
+            StoreError: if the store refuses it again and again; it is put aside, because its senders will send its
+                bodies again in other batches.
         """
-        self._store(batch, bodies)
+        self._store_with_patience(batch, bodies)
         self._selfwatch.replays.labels(signal=self._signal.value).inc()
 
     async def _run(self) -> None:
@@ -200,10 +201,18 @@ class Committer:
             self._intents.close(batch)
             return self._bisect(batch, bodies, error)
         rejected = self._rejected(batch, bodies) if stored.rejected else [0] * len(bodies)
-        self._known.add(zip((body.digest for body in bodies), rejected, strict=True), self._clock.now_ns())
-        self._intents.close(batch)
+        self._remember(batch, bodies, rejected)
         self._selfwatch.rows.labels(signal=self._signal.value).inc(stored.items - stored.rejected)
         return list(rejected)
+
+    def _remember(self, batch: Batch, bodies: Sequence[Body], rejected: Sequence[int]) -> None:
+        # The rows are stored: whatever fails from here on, the senders must not be told to send them again.
+        try:
+            self._known.add(zip((body.digest for body in bodies), rejected, strict=True), self._clock.now_ns())
+            self._intents.close(batch)
+        except OSError as error:
+            # The open intent is inserted again at the next start, which stores nothing twice and remembers the bodies.
+            _log.error("committed bodies of %s are not remembered on disk: %s", self._signal, error)
 
     def _bisect(self, batch: Batch, bodies: Sequence[Body], error: BodyError) -> list[int | Exception]:
         """Find the bodies that do not parse. The parse fails before any row is written, so new batches are safe."""
@@ -220,6 +229,14 @@ class Committer:
         # The views counted for the whole batch; only a batch with rejections is decoded to tell whose they are.
         since_ns = batch.arrival_ns - self._limits.oldest_s * 1_000_000_000
         until_ns = batch.arrival_ns + self._limits.ahead_s * 1_000_000_000
-        found = [count.absurd(self._signal, body.data, since_ns, until_ns) for body in bodies]
+        found = [self._absurd(body, since_ns, until_ns) for body in bodies]
         self._selfwatch.rejections.labels(signal=self._signal.value, reason="time").inc(sum(found))
         return found
+
+    def _absurd(self, body: Body, since_ns: int, until_ns: int) -> int:
+        try:
+            return count.absurd(self._signal, body.data, since_ns, until_ns)
+        except MalformedBody as error:
+            # The store has read it and its rows are in: a count that is too low beats storing them twice.
+            _log.warning("the store read a body of %s that the counter cannot: %s", self._signal, error)
+            return 0

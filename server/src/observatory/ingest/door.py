@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from observatory.clock import Clock
-from observatory.errors import BodyError, BodyTooLarge, MalformedBody, Overloaded, UnsupportedBody
+from observatory.errors import (
+    AccessError,
+    BodyError,
+    BodyTooLarge,
+    Forbidden,
+    MalformedBody,
+    Overloaded,
+    Unauthenticated,
+    UnsupportedBody,
+)
 from observatory.ingest.budget import Budget, Lease
 from observatory.ingest.commit import Committer
-from observatory.ingest.intents import DIGEST_BYTES, Body
+from observatory.ingest.intents import Body, digest_of
 from observatory.otlp import frames
 from observatory.otlp.signals import Signal
 from observatory.selfwatch import Selfwatch
@@ -21,6 +29,8 @@ _REASONS: Mapping[type[Exception], str] = {
     BodyTooLarge: "too_large",
     UnsupportedBody: "unsupported",
     Overloaded: "overloaded",
+    Unauthenticated: "unauthenticated",
+    Forbidden: "forbidden",
 }
 
 
@@ -71,9 +81,7 @@ class Door:
         frames.walk(data)
         if not data:
             return Receipt()
-        # Nothing else may share the key: two signals can have the same bytes.
-        digest = hashlib.blake2b(data, digest_size=DIGEST_BYTES, person=signal.encode()).digest()
-        done, new = self._committers[signal].offer(Body(digest, data))
+        done, new = self._committers[signal].offer(Body(digest_of(signal, data), data))
         if new:
             lease.keep()
             done.add_done_callback(lambda _: lease.release())
@@ -84,7 +92,7 @@ class Door:
         self._acknowledge(signal, data, transport, new, began_s)
         return Receipt(rejected, _why(signal, rejected))
 
-    def refuse(self, signal: Signal, error: BodyError | Overloaded) -> None:
+    def refuse(self, signal: Signal, error: AccessError | BodyError | Overloaded) -> None:
         """Count a body that was refused, whatever stage refused it."""
         self._selfwatch.refusals.labels(signal=signal.value, reason=_REASONS[type(error)]).inc()
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
 import grpc
 import grpc.aio
 
-from observatory.auth import Tokens
+from observatory.auth import INGEST, Tokens
 from observatory.errors import AccessError, BodyError, Forbidden, Overloaded
 from observatory.ingest.budget import Lease
 from observatory.ingest.door import Door
@@ -35,19 +35,21 @@ class _Exports(_Handler):
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         """The handler of a method, with bytes in and bytes out."""
         signal = _METHODS.get(handler_call_details.method)
-        return None if signal is None else grpc.unary_unary_rpc_method_handler(self._export(signal))
+        if signal is None:
+            return None
+        try:
+            self._tokens.check(_bearer(handler_call_details.invocation_metadata), INGEST)
+        except AccessError as error:
+            self._door.refuse(signal, error)
+            return _denied(error)
+        return grpc.unary_unary_rpc_method_handler(self._export(signal))
 
     def _export(self, signal: Signal) -> _Export:
         async def export(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
             lease = Lease(self._door.budget, signal)
             try:
-                self._tokens.check(_bearer(context), "ingest")
                 lease.grow(len(body))
                 receipt = await self._door.offer(signal, body, lease, "grpc")
-            except AccessError as error:
-                denied = isinstance(error, Forbidden)
-                code = grpc.StatusCode.PERMISSION_DENIED if denied else grpc.StatusCode.UNAUTHENTICATED
-                await context.abort(code, str(error))
             except BodyError as error:
                 self._door.refuse(signal, error)
                 await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
@@ -81,8 +83,18 @@ async def serve(door: Door, tokens: Tokens, address: str, most_bytes: int) -> tu
     return server, port
 
 
-def _bearer(context: grpc.aio.ServicerContext[bytes, bytes]) -> str | None:
-    for name, value in context.invocation_metadata() or ():
+def _denied(error: AccessError) -> grpc.RpcMethodHandler[bytes, bytes]:
+    code = grpc.StatusCode.PERMISSION_DENIED if isinstance(error, Forbidden) else grpc.StatusCode.UNAUTHENTICATED
+
+    async def deny(_requests: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        return await context.abort(code, str(error))
+
+    # A handler of a stream answers before the first message is received: who may not send costs no memory.
+    return grpc.stream_unary_rpc_method_handler(deny)
+
+
+def _bearer(metadata: Iterable[tuple[str, str | bytes]] | None) -> str | None:
+    for name, value in metadata or ():
         if name == "authorization" and isinstance(value, str) and value.lower().startswith("bearer "):
             return value[7:].strip()
     return None

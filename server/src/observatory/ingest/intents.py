@@ -7,6 +7,7 @@ unknown fields, so the same file is what it inserts: the bytes are written once.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import struct
@@ -43,12 +44,21 @@ class Intents:
         folder.mkdir(parents=True, exist_ok=True)
 
     def open(self, signal: Signal, batch_id: str, arrival_ns: int, bodies: Sequence[Body]) -> Batch:
-        """Write the bodies down, on disk when this returns."""
+        """Write the bodies down, on disk when this returns.
+
+        Raises:
+            OSError: if the disk refuses; nothing of the batch is left.
+        """
         path = self._folder / f"{batch_id}.{signal}.{arrival_ns}.intent"
-        with path.open("wb", buffering=0) as file:
-            _write_all(file.fileno(), [_head(bodies), *(body.data for body in bodies)])
-            os.fsync(file.fileno())
-        self._sync_folder()
+        try:
+            with path.open("wb", buffering=0) as file:
+                _write_all(file.fileno(), [_head(bodies), *(body.data for body in bodies)])
+                os.fsync(file.fileno())
+            sync_folder(self._folder)
+        except OSError:
+            # The senders are told to come again, in another batch: this one must not be inserted beside it later.
+            path.unlink(missing_ok=True)
+            raise
         return Batch(signal, batch_id, arrival_ns, path)
 
     def close(self, batch: Batch) -> None:
@@ -65,19 +75,26 @@ class Intents:
         """The intents that an earlier process left open, oldest first. One that was cut off is removed."""
         for path in sorted(self._folder.glob("*.intent"), key=lambda each: each.stat().st_mtime_ns):
             name = _NAME.match(path.name)
-            bodies = _read(path)
+            bodies = _read(path, Signal(name["signal"])) if name else None
             if name is None or bodies is None:
                 # Cut off before its fsync: the insert had not begun, and nobody was told that it was stored.
                 path.unlink()
                 continue
             yield Batch(Signal(name["signal"]), name["id"], int(name["arrival"]), path), bodies
 
-    def _sync_folder(self) -> None:
-        handle = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+
+def digest_of(signal: Signal, data: bytes) -> bytes:
+    """By what an identical body is known again. Two signals can have the same bytes, so each has a key of its own."""
+    return hashlib.blake2b(data, digest_size=DIGEST_BYTES, person=signal.encode()).digest()
+
+
+def sync_folder(folder: Path) -> None:
+    """Put on disk which files a folder has."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _head(bodies: Sequence[Body]) -> bytes:
@@ -105,7 +122,7 @@ def _write_all(handle: int, parts: Sequence[bytes]) -> None:
                 rest = rest[os.write(handle, rest) :]
 
 
-def _read(path: Path) -> list[Body] | None:
+def _read(path: Path, signal: Signal) -> list[Body] | None:
     """The bodies of an intent, or None if the file is not whole."""
     with contextlib.suppress(ValueError, struct.error, IndexError):
         data = path.read_bytes()
@@ -120,7 +137,8 @@ def _read(path: Path) -> list[Body] | None:
         for digest, length in entries:
             bodies.append(Body(digest, data[at : at + length]))
             at += length
-        return bodies
+        # A power cut may leave a file of full length with holes.
+        return bodies if all(body.digest == digest_of(signal, body.data) for body in bodies) else None
     return None
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
 from observatory.clock import NS_PER_S
-from observatory.ingest.intents import DIGEST_BYTES
+from observatory.ingest.intents import DIGEST_BYTES, sync_folder
 
 _RECORD = struct.Struct(f"<{DIGEST_BYTES}sQI")
 _MOST_REJECTED = 2**32 - 1
@@ -31,6 +33,8 @@ class KnownBodies:
         self._known: dict[bytes, tuple[int, int]] = {}
         self._segment_since_ns = 0
         self._handle: int | None = None
+        # The committers of all signals add to it, each on a thread of its own.
+        self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
         self._load(now_ns)
 
@@ -45,21 +49,32 @@ class KnownBodies:
         return found[1]
 
     def add(self, bodies: Iterable[tuple[bytes, int]], now_ns: int) -> None:
-        """Remember (digest, rejected) of bodies just committed; on disk when this returns."""
+        """Remember (digest, rejected) of bodies just committed; on disk when this returns.
+
+        Raises:
+            OSError: if the disk refuses; they are known all the same, until the process ends.
+        """
         records = [(digest, now_ns, min(rejected, _MOST_REJECTED)) for digest, rejected in bodies]
-        handle = self._segment(now_ns)
-        os.write(handle, b"".join(_RECORD.pack(*record) for record in records))
-        os.fsync(handle)
-        for digest, at_ns, rejected in records:
-            self._known.pop(digest, None)
-            self._known[digest] = (at_ns, rejected)
-        self._forget(now_ns)
+        with self._lock:
+            for digest, at_ns, rejected in records:
+                self._known.pop(digest, None)
+                self._known[digest] = (at_ns, rejected)
+            self._forget(now_ns)
+            self._append(b"".join(_RECORD.pack(*record) for record in records), now_ns)
 
     def close(self) -> None:
         """Close the file."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+    def _append(self, data: bytes, now_ns: int) -> None:
+        handle = self._segment(now_ns)
+        if os.write(handle, data) < len(data):
+            # Nothing may follow half a record: the next ones go into a file of their own.
+            self.close()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(handle)
 
     def _forget(self, now_ns: int) -> None:
         while self._known:
@@ -79,6 +94,7 @@ class KnownBodies:
                 path.unlink()
         self._segment_since_ns = now_ns
         self._handle = os.open(self._folder / f"{now_ns}.known", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        sync_folder(self._folder)
         return self._handle
 
     def _load(self, now_ns: int) -> None:
