@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import observatory_sdk as obs
+from observatory_sdk.facts.readings import BOARD
 from observatory_sdk.guard import LOSSES
 
 REQUESTS: Mapping[str, Callable[[], Any]] = {
@@ -96,6 +97,7 @@ def _strict() -> Iterator[None]:
     LOSSES.forget()
     yield
     obs.strict(False)
+    BOARD.clear()
 
 
 @pytest.fixture
@@ -175,7 +177,8 @@ def otlp_server() -> Iterator[OtlpServer]:
             message = REQUESTS[self.path]()
             message.ParseFromString(body)
             with server.lock:
-                server.received.append((self.path, dict(self.headers), message))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                server.received.append((self.path, headers, message))
             self.send_response(server.answer)
             self.send_header("Content-Length", str(len(server.body)))
             self.end_headers()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event as Flag
-from typing import Any
+from typing import Any, TypeVar
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
@@ -16,6 +16,8 @@ from opentelemetry.trace import Link, Status
 
 from observatory_sdk.guard import LOSSES
 from observatory_sdk.redaction import redact, redact_all, redact_value
+
+Item = TypeVar("Item")
 
 
 class SpanOutlet(SpanExporter):
@@ -95,13 +97,11 @@ class MetricOutlet(MetricExporter):
 
 def clean_span(span: ReadableSpan) -> ReadableSpan:
     """The span without secrets in name, status, attributes, events and links; the same object when there are none."""
-    name = redact(span.name)
-    attributes = redact_all(span.attributes or {})
-    events = [_clean_event(event) for event in span.events]
-    links = [_clean_link(link) for link in span.links]
-    status = _clean_status(span.status)
-    same = name is span.name and attributes is (span.attributes or attributes) and status is span.status
-    if same and all(map(_is, events, span.events)) and all(map(_is, links, span.links)):
+    name, status = redact(span.name), _clean_status(span.status)
+    attributes, attributes_same = _clean(span.attributes)
+    events, events_same = _each(span.events, _clean_event)
+    links, links_same = _each(span.links, _clean_link)
+    if attributes_same and events_same and links_same and name is span.name and status is span.status:
         return span
     return ReadableSpan(
         name,
@@ -123,8 +123,8 @@ def clean_record(record: ReadableLogRecord) -> ReadableLogRecord:
     """The log record without secrets in body and attributes; the same object when there are none."""
     found = record.log_record
     body = redact_value("", found.body)
-    attributes = redact_all(found.attributes or {})
-    if body is found.body and attributes is (found.attributes or attributes):
+    attributes, same = _clean(found.attributes)
+    if same and body is found.body:
         return record
     cleaned = copy.copy(found)
     cleaned.body = body
@@ -132,20 +132,26 @@ def clean_record(record: ReadableLogRecord) -> ReadableLogRecord:
     return ReadableLogRecord(cleaned, record.resource, record.instrumentation_scope, record.limits)
 
 
-def _is(left: object, right: object) -> bool:
-    return left is right
+def _clean(attributes: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], bool]:
+    """Attributes without secrets, and whether they are what they were."""
+    before = attributes or {}
+    after = redact_all(before)
+    return after, after is before
+
+
+def _each(items: Sequence[Item], clean: Callable[[Item], Item]) -> tuple[Sequence[Item], bool]:
+    after = [clean(item) for item in items]
+    return after, all(new is old for new, old in zip(after, items, strict=True))
 
 
 def _clean_event(event: Event) -> Event:
-    attributes = redact_all(event.attributes or {})
-    if attributes is (event.attributes or attributes):
-        return event
-    return Event(event.name, attributes, event.timestamp)
+    attributes, same = _clean(event.attributes)
+    return event if same else Event(event.name, attributes, event.timestamp)
 
 
 def _clean_link(link: Link) -> Link:
-    attributes = redact_all(link.attributes or {})
-    return link if attributes is (link.attributes or attributes) else Link(link.context, attributes)
+    attributes, same = _clean(link.attributes)
+    return link if same else Link(link.context, attributes)
 
 
 def _clean_status(status: Status) -> Status:

@@ -46,6 +46,7 @@ BATCH_LENGTH = 2_000
 MAX_ATTRIBUTE = 16_384
 EXPORT_TIMEOUT_S = 5.0
 EXIT_TIMEOUT_S = 3.0
+STOP_TIMEOUT_S = 0.5
 
 _GUARD = Guard("pipeline")
 _LOCK = Lock()
@@ -103,7 +104,7 @@ class Telemetry:
         scope.use(None)
         atexit.unregister(self.shutdown)
         if self._exporters is not None:
-            self._stop(self._exporters)
+            _within(STOP_TIMEOUT_S, self._stop)
         return sent
 
     def _all(self) -> Iterable[TracerProvider | LoggerProvider | MeterProvider]:
@@ -113,14 +114,17 @@ class Telemetry:
         feed = () if found.feed_meter is None else (found.feed_meter,)
         return (found.tracer, found.logger, found.meter, *feed)
 
-    def _stop(self, exporters: Exporters) -> None:
+    def _stop(self) -> bool:
         # The exporters first: a server that is down must not hold up the host's exit while batches are retried.
-        for exporter in (exporters.spans, exporters.logs, exporters.metrics, exporters.feed_metrics):
-            with _GUARD:
-                exporter.shutdown()
+        found = self._exporters
+        if found is not None:
+            for exporter in (found.spans, found.logs, found.metrics, found.feed_metrics):
+                with _GUARD:
+                    exporter.shutdown()
         for provider in self._all():
             with _GUARD:
                 provider.shutdown()
+        return True
 
 
 _live: Telemetry | None = None
@@ -183,15 +187,18 @@ def _checked(
     for name, value in (("service_name", service_name), ("environment", environment)):
         if not isinstance(value, str) or not value.strip():
             raise ConfigurationError(f"{name} is {value!r}: it takes a text that is not empty")
-    if isinstance(services, str):
-        raise ConfigurationError("services is a text: it takes a list of ids")
-    names = tuple(services)
-    if not all(isinstance(name, str) and name for name in names):
-        raise ConfigurationError(f"services is {names!r}: it takes ids that are not empty")
+    names = _service_ids(services)
     if sum(given is not None for given in (endpoint, exporters, providers)) > 1:
         raise ConfigurationError("endpoint, exporters and providers exclude each other: give one of them")
     _check_endpoint(endpoint)
     _check_headers(token, headers)
+    return names
+
+
+def _service_ids(services: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(services) if isinstance(services, Iterable) and not isinstance(services, str) else None
+    if names is None or not all(isinstance(name, str) and name for name in names):
+        raise ConfigurationError(f"services is {services!r}: it takes a list of ids that are not empty")
     return names
 
 
@@ -314,8 +321,9 @@ def _within(timeout_s: float, *steps: Callable[[], bool]) -> bool:
 
     threads = [Thread(target=run, args=(step,), name="observatory-flush", daemon=True) for step in steps]
     for thread in threads:
-        thread.start()
+        with _GUARD:  # at the very end of a process no thread may be started any more
+            thread.start()
     deadline = time.monotonic() + timeout_s
-    for thread in threads:
+    for thread in filter(Thread.is_alive, threads):
         thread.join(max(0.0, deadline - time.monotonic()))
     return len(answers) == len(steps) and all(answers)

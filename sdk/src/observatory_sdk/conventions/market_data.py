@@ -49,7 +49,16 @@ LAG = Metric(
     "market_data.lag",
     Instrument.HISTOGRAM,
     "s",
-    "Receipt minus event time; below 0 when the venue's clock runs ahead.",
+    "Receipt minus event time; 0 when the venue's clock runs ahead.",
+    _OWNERS,
+    _FEED,
+    feed=True,
+)
+LEAST_LAG = Metric(
+    "market_data.lag.least",
+    Instrument.GAUGE,
+    "s",
+    "Smallest receipt minus event time since the last export; below 0 when the venue's clock runs ahead.",
     _OWNERS,
     _FEED,
     feed=True,

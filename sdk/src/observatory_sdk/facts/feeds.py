@@ -27,9 +27,8 @@ class Feed:
             if event_unix_nano is None:
                 return
             self._newest(event_unix_nano)
-            histogram = BOARD.histogram(market_data.LAG)
-            if received_unix_nano is not None and histogram is not None:
-                histogram.record((received_unix_nano - event_unix_nano) / _NS, self._labels)
+            if received_unix_nano is not None:
+                self._late((received_unix_nano - event_unix_nano) / _NS)
 
     def reconnected(self) -> None:
         """The connection was made anew."""
@@ -58,6 +57,13 @@ class Feed:
                 BOARD.drop(metric, cell)
             self._cells.clear()
 
+    def _late(self, lag_s: float) -> None:
+        self._cell(market_data.LEAST_LAG).least(lag_s)
+        histogram = BOARD.histogram(market_data.LAG)
+        if histogram is not None:
+            # OpenTelemetry's histograms take no number below 0; the least lag keeps what this hides.
+            histogram.record(max(0.0, lag_s), self._labels)
+
     def _newest(self, event_unix_nano: int) -> None:
         cell = self._cell(market_data.LAST_UPDATE)
         moment = event_unix_nano / _NS
@@ -67,7 +73,10 @@ class Feed:
     def _cell(self, metric: Metric) -> Cell:
         found = self._cells.get(metric.name)
         if found is None:
-            found = self._cells[metric.name] = (metric, BOARD.cell(metric, self._labels))
+            found = self._cells[metric.name] = (
+                metric,
+                BOARD.cell(metric, self._labels, once=metric is market_data.LEAST_LAG),
+            )
         return found[1]
 
 

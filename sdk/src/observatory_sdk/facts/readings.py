@@ -6,6 +6,7 @@ message of a feed.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
@@ -16,47 +17,67 @@ from opentelemetry.sdk.metrics import MeterProvider
 
 from observatory_sdk import frame, scope
 from observatory_sdk.conventions import METRICS, Attribute, Instrument, Metric, common
+from observatory_sdk.errors import FactError
 from observatory_sdk.guard import LOSSES, Guard
 from observatory_sdk.scope import Scope
 
 MAX_CELLS = 10_000
 # Seconds of lag: venues are some milliseconds away, a stuck feed minutes.
-LAG_BOUNDS_S = [-0.1, 0.0, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0]
+LAG_BOUNDS_S = [0.0, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0]
 
 _GUARD = Guard("metrics")
 _BY_CALLBACK = frozenset({common.HEARTBEAT, common.SDK_LOSSES})
 
 
 class Cell:
-    """One value with its attributes. `fresh_for_s`: after that without a new value no more points go out."""
+    """One value with its attributes. `fresh_for_s`: after that without a new value no more points go out.
 
-    __slots__ = ("_lock", "attributes", "fresh_for_s", "set_at", "value")
+    `once`: the value goes out once, and the next one starts from nothing.
+    """
 
-    def __init__(self, attributes: Mapping[str, str], fresh_for_s: float | None) -> None:
+    __slots__ = ("_lock", "attributes", "fresh_for_s", "once", "set_at", "value")
+
+    def __init__(self, attributes: Mapping[str, str], fresh_for_s: float | None, once: bool = False) -> None:
         self._lock = Lock()
         self.attributes = attributes
         self.fresh_for_s = fresh_for_s
+        self.once = once
         self.value: float | int | None = None
         self.set_at = 0.0
 
     def put(self, value: float) -> None:
         """Replace the value."""
+        _check(value)
         with self._lock:
             self.value = value
             self.set_at = time.monotonic()
 
     def add(self, amount: int) -> None:
         """Add to the value, from 0."""
+        _check(amount)
         with self._lock:
             self.value = (self.value or 0) + amount
+
+    def least(self, value: float) -> None:
+        """Keep the smaller one of the value and this."""
+        with self._lock:
+            if self.value is None or value < self.value:
+                self.value = value
 
     def observation(self, now: float) -> Observation | None:
         """The point to send, or None when there is nothing to say."""
         with self._lock:
             value, set_at = self.value, self.set_at
+            if self.once:
+                self.value = None
         if value is None or (self.fresh_for_s is not None and now - set_at > self.fresh_for_s):
             return None
         return Observation(value, self.attributes)
+
+
+def _check(value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise FactError(f"a metric takes a finite number, not {type(value).__name__}")
 
 
 class Board:
@@ -69,7 +90,9 @@ class Board:
         self._histograms: dict[str, Histogram] = {}
         self._size = 0
 
-    def cell(self, metric: Metric, attributes: Mapping[str, str], fresh_for_s: float | None = None) -> Cell:
+    def cell(
+        self, metric: Metric, attributes: Mapping[str, str], fresh_for_s: float | None = None, once: bool = False
+    ) -> Cell:
         """The cell of a metric and attributes, made when new. Beyond `MAX_CELLS` nobody reads the cell."""
         self._ensure()
         key = frozenset(attributes.items())
@@ -77,7 +100,7 @@ class Board:
             cells = self._cells.setdefault(metric.name, {})
             found = cells.get(key)
             if found is None:
-                found = Cell(attributes, fresh_for_s)
+                found = Cell(attributes, fresh_for_s, once)
                 if self._size >= MAX_CELLS:
                     LOSSES.count("too many metric series", metric.name)
                     return found
@@ -90,6 +113,12 @@ class Board:
         with self._lock:
             gone = self._cells.get(metric.name, {}).pop(frozenset(cell.attributes.items()), None)
             self._size -= gone is not None
+
+    def clear(self) -> None:
+        """Forget every cell."""
+        with self._lock:
+            self._cells.clear()
+            self._size = 0
 
     def histogram(self, metric: Metric) -> Histogram | None:
         """The histogram, once there is anything to record to."""
@@ -136,7 +165,7 @@ BOARD = Board()
 def labels(metric: Metric, values: Mapping[Attribute, str | None], service: str | None) -> dict[str, str]:
     """A point's attributes: the service that runs, or the metric's owner, and the given values."""
     owner = service or frame.current().service or metric.owner
-    return {common.SERVICE.name: owner, **{name.name: value for name, value in values.items() if value}}
+    return {common.SERVICE.name: owner, **{name.name: str(value) for name, value in values.items() if value}}
 
 
 def guarded() -> Guard:

@@ -98,7 +98,8 @@ class SpanFact(Declared):
 
     def link(self, *contexts: trace.SpanContext) -> Self:
         """Point at spans of other traces that led to this one. Call it before `with` or `record`."""
-        self.__dict__["_links"] = tuple(trace.Link(found) for found in contexts if found.is_valid)
+        with _GUARD:
+            self.__dict__["_links"] = tuple(trace.Link(found) for found in contexts if found.is_valid)
         return self
 
     def __enter__(self) -> Self:
