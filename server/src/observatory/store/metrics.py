@@ -50,6 +50,7 @@ _OWN: dict[str, dict[str, str]] = {
     "summary": {},
 }
 KINDS = tuple(_POINTS)
+TIME = "data_points_time_unix_nano"
 _OUTER = (
     Level(
         "resource_metrics",
@@ -105,7 +106,7 @@ def columns(kind: str, attributes: int, attribute_bytes: int) -> dict[str, tuple
         "MetricUnit": ("String", "metrics_unit"),
         "Attributes": (MAP, bounded("data_points_attributes", attributes, attribute_bytes)),
         "StartTimeUnix": (_TIME, time("data_points_start_time_unix_nano")),
-        "TimeUnix": (_TIME, time("data_points_time_unix_nano")),
+        "TimeUnix": (_TIME, time(TIME)),
     }
     for leaf, column_type in _POINTS[kind].items():
         named |= _point_column(leaf, column_type)

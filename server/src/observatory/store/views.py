@@ -39,15 +39,12 @@ class Limits:
     oldest_s: int = 35 * 86_400
     ahead_s: int = 600
 
-    @property
-    def since(self) -> str:
-        """SQL of the oldest time accepted, in nanoseconds. Saturates at 0, so an insert without arrival rejects all."""
-        return f"(greatest({ARRIVAL}, {self.oldest_s}000000000) - {self.oldest_s}000000000)"
+    def accepts(self, first: str, last: str) -> str:
+        """SQL of whether a time span is neither too old nor too far ahead, from SQL of its ends in nanoseconds.
 
-    @property
-    def until(self) -> str:
-        """SQL of the newest time accepted, in nanoseconds."""
-        return f"({ARRIVAL} + {self.ahead_s}000000000)"
+        The sum wraps only for a `first` so far ahead that `last`, which is not before it, is rejected anyway.
+        """
+        return f"{first} + {self.oldest_s}000000000 >= {ARRIVAL} AND {last} <= {ARRIVAL} + {self.ahead_s}000000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +95,9 @@ def pipeline(limits: Limits, facts: Sequence[FactView]) -> tuple[list[NullTable]
 def _traces(limits: Limits) -> tuple[list[NullTable], list[View]]:
     stored = traces.columns(limits.attributes, limits.attribute_bytes)
     start, end = traces.TIMES
-    accepted = f"{start} >= {limits.since} AND greatest({start}, {end}) <= {limits.until}"
+    accepted = limits.accepts(start, f"greatest({start}, {end})")
     count = _count(traces.EARLIEST, traces.LATEST, limits)
+    rows = f"SELECT {_select(stored)} FROM {unnest('in_traces', traces.LEVELS)} WHERE {accepted}"
     return (
         [_mirror("in_traces", traces.LEVELS), _flat("spans_flat", stored, own.SPAN)],
         [
@@ -108,7 +106,8 @@ def _traces(limits: Limits) -> tuple[list[NullTable], list[View]]:
                 "flatten_traces",
                 "in_traces",
                 "spans_flat",
-                f"SELECT {_select(stored | own.SPAN)} FROM {unnest('in_traces', traces.LEVELS)} WHERE {accepted}",
+                # Ours are computed one level above: repeating the long text of the map in each would cost planning.
+                f"SELECT {', '.join(stored)}, {_select(own.SPAN)} FROM ({rows})",
             ),
             View("store_traces", "spans_flat", "otel_traces", f"SELECT {', '.join(stored)} FROM spans_flat"),
             View("store_calls", "spans_flat", "fact_calls", _CALLS),
@@ -120,7 +119,7 @@ def _traces(limits: Limits) -> tuple[list[NullTable], list[View]]:
 def _logs(limits: Limits) -> tuple[list[NullTable], list[View]]:
     stored = logs.columns(ARRIVAL, limits.attributes, limits.attribute_bytes)
     moment, times = logs.moment(ARRIVAL), logs.times(ARRIVAL)
-    accepted = f"{moment} BETWEEN {limits.since} AND {limits.until}"
+    rows = f"SELECT {_select(stored)} FROM {unnest('in_logs', logs.LEVELS)} WHERE {limits.accepts(moment, moment)}"
     return (
         [_mirror("in_logs", logs.LEVELS), _flat("logs_flat", stored, own.LOG)],
         [
@@ -129,7 +128,7 @@ def _logs(limits: Limits) -> tuple[list[NullTable], list[View]]:
                 "flatten_logs",
                 "in_logs",
                 "logs_flat",
-                f"SELECT {_select(stored | own.LOG)} FROM {unnest('in_logs', logs.LEVELS)} WHERE {accepted}",
+                f"SELECT {', '.join(stored)}, {_select(own.LOG)} FROM ({rows})",
             ),
             View("store_logs", "logs_flat", "otel_logs", f"SELECT {', '.join(stored)} FROM logs_flat"),
         ],
@@ -146,7 +145,7 @@ def _metrics(limits: Limits) -> tuple[list[NullTable], list[View]]:
     for kind in metrics.KINDS:
         stored = metrics.columns(kind, limits.attributes, limits.attribute_bytes)
         flat = f"{kind}_flat"
-        accepted = f"data_points_time_unix_nano BETWEEN {limits.since} AND {limits.until}"
+        accepted = limits.accepts(metrics.TIME, metrics.TIME)
         source = unnest("in_metrics", metrics.levels(kind))
         tables.append(_flat(flat, stored, {}))
         views += [
@@ -176,7 +175,7 @@ def _select(named: Mapping[str, tuple[str, str]]) -> str:
 
 
 def _count(earliest: str, latest: str, limits: Limits) -> str:
-    absurd = f"(first, last) -> first < {limits.since} OR greatest(first, last) > {limits.until}"
+    absurd = f"(first, last) -> NOT ({limits.accepts('first', 'greatest(first, last)')})"
     return (
         f"SELECT {BATCH} AS Batch, length({earliest}) AS Items, arrayCount({absurd}, {earliest}, {latest}) AS Rejected"
     )
