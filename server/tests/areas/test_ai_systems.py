@@ -78,8 +78,12 @@ async def test_every_spelling_means_the_same_tokens_and_the_same_money(
 async def test_agents_and_chains_that_repeat_their_childrens_usage_are_not_counted(sender: Any, look: Any) -> None:
     sender.span("chat gpt-4o", **OPENAI, **usage(1_000, 100))
     sender.span("invoke_agent", **OPENAI | usage(1_000, 100) | {"gen_ai.operation.name": "invoke_agent"})
-    sender.span("chain", **{"openinference.span.kind": "CHAIN", "llm.provider": "openai", "llm.token_count.prompt": 1_000})
-    sender.span("flow", **{"traceloop.span.kind": "workflow", "gen_ai.system": "openai", "gen_ai.request.model": "gpt-4o"})
+    sender.span(
+        "chain", **{"openinference.span.kind": "CHAIN", "llm.provider": "openai", "llm.token_count.prompt": 1_000}
+    )
+    sender.span(
+        "flow", **{"traceloop.span.kind": "workflow", "gen_ai.system": "openai", "gen_ai.request.model": "gpt-4o"}
+    )
     view = await look("ai_systems")
     assert view["calls_5m"] == 1
     assert view.member("ai_systems.usage_input_tokens", "openai/gpt-4o/0").value == 1_000
@@ -98,7 +102,11 @@ async def test_cached_tokens_beside_the_input_are_added_to_it_once(sender: Any, 
 
 
 async def test_many_small_calls_never_reach_the_price_step_of_a_large_one(sender: Any, look: Any) -> None:
-    gemini = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "gcp.gemini", "gen_ai.request.model": "gemini-2.5-pro"}
+    gemini = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "gcp.gemini",
+        "gen_ai.request.model": "gemini-2.5-pro",
+    }
     for _ in range(5):
         sender.span("chat", **gemini, **usage(100_000, 0))
     sender.span("chat", **gemini, **usage(300_000, 0))
@@ -141,7 +149,11 @@ async def test_no_calls_of_a_living_manager_are_a_measured_zero(look: Any) -> No
 
 
 async def test_rubbish_in_attributes_is_no_number_and_stops_no_insert(sender: Any, look: Any) -> None:
-    bad = {"gen_ai.usage.input_tokens": "many", "gen_ai.usage.output_tokens": -5, "gen_ai.usage.reasoning_tokens": "1e400"}
+    bad = {
+        "gen_ai.usage.input_tokens": "many",
+        "gen_ai.usage.output_tokens": -5,
+        "gen_ai.usage.reasoning_tokens": "1e400",
+    }
     sender.span("chat", **OPENAI | bad)
     view = await look("ai_systems")
     assert view["calls_5m"] == 1

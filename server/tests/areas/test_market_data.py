@@ -58,7 +58,13 @@ async def test_a_counter_that_began_again_after_a_restart_never_counts_backwards
 async def test_rate_limit_headroom_is_that_of_the_last_call(sender: Any, look: Any) -> None:
     for ago, used in ((50, 10), (5, 1_140)):
         limit = {"exchange.rate_limit.used": used, "exchange.rate_limit.limit": 1_200}
-        sender.span("exchange fetch_ticker", ago=ago, ms=80, **{"exchange.id": "binance", "exchange.operation": "fetch_ticker"}, **limit)
+        sender.span(
+            "exchange fetch_ticker",
+            ago=ago,
+            ms=80,
+            **{"exchange.id": "binance", "exchange.operation": "fetch_ticker"},
+            **limit,
+        )
     view = await look("market_data")
     assert view.member("market_data.rate_limit_headroom", "binance").value == pytest.approx(0.05)
     assert view.member("market_data.api_response_time_p95", "binance").value == pytest.approx(80)

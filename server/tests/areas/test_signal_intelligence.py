@@ -37,7 +37,9 @@ async def test_a_delivery_that_needed_a_retry_is_one_delivery_that_succeeded(sen
     telegram = {"signal.id": "s1", "messaging.system": "telegram", "user.id": "7"}
     sender.span("signal.deliver", **telegram, **{"signal.delivery.status": "failed", "signal.delivery.attempt": 1})
     sender.span("signal.deliver", **telegram, **{"signal.delivery.status": "accepted", "signal.delivery.attempt": 2})
-    sender.span("signal.deliver", **{"signal.id": "s1", "messaging.system": "email", "signal.delivery.status": "dead_letter"})
+    sender.span(
+        "signal.deliver", **{"signal.id": "s1", "messaging.system": "email", "signal.delivery.status": "dead_letter"}
+    )
     view = await look("signal_intelligence")
     assert view["delivery_success_rate"] == pytest.approx(0.5)
     assert view.member("signal_intelligence.channel_delivery_success", "telegram").value == 1.0
@@ -48,7 +50,10 @@ async def test_a_delivery_that_needed_a_retry_is_one_delivery_that_succeeded(sen
 async def test_a_receipt_is_no_delivery_and_an_accepted_message_no_receipt(sender: Any, look: Any) -> None:
     accepted = {"signal.id": "s2", "messaging.system": "email", "signal.delivery.status": "accepted"}
     sender.span("signal.deliver", **accepted)
-    sender.log("signal.delivery.receipt", **{"signal.id": "s2", "messaging.system": "email", "signal.receipt.status": "bounced"})
+    sender.log(
+        "signal.delivery.receipt",
+        **{"signal.id": "s2", "messaging.system": "email", "signal.receipt.status": "bounced"},
+    )
     view = await look("signal_intelligence")
     assert view.measured("delivery_success_rate").samples == 1
     assert view.member("signal_intelligence.receipts_delivered", "email").value == 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from observatory.health import words
-from observatory.model import Finding, Health, Reason, Verdict, worst
+from observatory.model import Finding, Health, Reason, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class Run:
 
     Attributes:
         since: time of the first of them.
-        mildest: least bad health among them.
-        harshest: worst health among them.
+        mildest: the least bad of them, the newest of such.
+        harshest: the worst of them, the newest of such.
     """
 
     since: datetime
-    mildest: Health
-    harshest: Health
+    mildest: Verdict
+    harshest: Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,38 +66,32 @@ def step(held: Held | None, seen: Verdict, now: datetime, patience: Patience = P
     current = held.verdict.health
     if seen.health is current:
         return Held(replace(seen, since=held.verdict.since))
-    run = _extend(held, seen.health, now)
+    run = _extend(held, seen, now)
     if held.run is None or run.since == now or not _ripe(run, current, now, patience):
         return Held(_waiting(held.verdict, seen), run)
-    health = run.mildest if run.mildest.rank > current.rank else run.harshest
-    return _adopt(health, seen, now)
+    agreed = run.mildest if run.mildest.health.rank > current.rank else run.harshest
+    # The rounds may agree on a step, not on all of it: the rest starts a run of its own.
+    rest = None if agreed.health is seen.health else Run(now, seen, seen)
+    return Held(replace(agreed, since=now), rest)
 
 
-def _extend(held: Held, seen: Health, now: datetime) -> Run:
+def _extend(held: Held, seen: Verdict, now: datetime) -> Run:
     run, current = held.run, held.verdict.health
-    same_side = run is not None and (run.mildest.rank > current.rank) == (seen.rank > current.rank)
+    same_side = run is not None and (run.mildest.health.rank > current.rank) == (seen.health.rank > current.rank)
     if run is None or not same_side:
         return Run(now, seen, seen)
     return Run(
         run.since,
-        min(run.mildest, seen, key=lambda health: health.rank),
-        worst((run.harshest, seen)),
+        seen if seen.health.rank <= run.mildest.health.rank else run.mildest,
+        seen if seen.health.rank >= run.harshest.health.rank else run.harshest,
     )
 
 
 def _ripe(run: Run, current: Health, now: datetime, patience: Patience) -> bool:
-    worse = run.mildest.rank > current.rank
+    worse = run.mildest.health.rank > current.rank
     # What was unknown is no verdict that needs protection: knowledge comes into force with the second round.
     needed_s = patience.worse_s if worse or current is Health.UNKNOWN else patience.better_s
     return now - run.since >= timedelta(seconds=needed_s)
-
-
-def _adopt(health: Health, seen: Verdict, now: datetime) -> Held:
-    if health is seen.health:
-        return Held(replace(seen, since=now))
-    # The rounds agree on a step, not on all of it: the rest starts a run of its own.
-    findings = tuple(found for found in seen.findings if found.health.rank >= health.rank) or seen.findings
-    return Held(Verdict(health, _plain(findings), now), Run(now, seen.health, seen.health))
 
 
 def _waiting(verdict: Verdict, seen: Verdict) -> Verdict:

@@ -17,7 +17,7 @@ def number(value: Value, unit: str) -> str:
     if unit == "ratio":
         return f"{_plain(value * 100)} %"
     if unit == "usd":
-        return f"${value:,.2f}"
+        return f"{'-' if value < 0 else ''}${abs(value):,.2f}"
     if unit == "s":
         return span(float(value))
     if unit == "1" or unit.startswith("{"):
@@ -51,7 +51,8 @@ def _plain(value: Value) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     size = abs(float(value))
-    if 0 < size < 0.001:
+    if 0 < size < 0.1:
+        # Two decimals would cut away what there is.
         return f"{float(value):.2g}"
     digits = 0 if size >= 1_000 else 1 if size >= 100 else 2
     text = f"{value:,.{digits}f}"
