@@ -68,7 +68,7 @@ def test_the_crowd_stays_within_its_bound() -> None:
     newcomer = users.welcome("2025-11")
     gone = users.leave()
     assert gone is not None
-    assert gone.id == "user-0001"
+    assert gone.id == "u-0001"
     assert newcomer in users.everybody()
     assert len(users) == 5
     assert users.leave() is None

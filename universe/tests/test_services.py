@@ -79,6 +79,6 @@ def test_users_and_features_are_known_where_users_are_served(minute: Any) -> Non
     features = {span.attributes.get("observatory.feature") for span in minute.spans}
     assert {"signals", "autotrade", "chat", "marketplace", "onboarding", "payments", "market_data"} <= features
     for span in minute.named("order.execute"):
-        assert span.attributes["user.id"].startswith("user-")
+        assert span.attributes["user.id"].startswith("u-")
         assert span.attributes["user.plan"] in {"free", "pro", "whale"}
         assert span.attributes["observatory.feature"] == "autotrade"

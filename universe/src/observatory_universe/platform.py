@@ -77,7 +77,7 @@ class Platform:
 
     def __init__(self, world: World, pace: Pace) -> None:
         self.world = world
-        self.library = Library()
+        self.library = Library(world.ids)
         self._build_foundations(world, pace)
         self._build_market_data(world)
         self._build_risk(world)

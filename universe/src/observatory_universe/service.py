@@ -5,16 +5,18 @@ from typing import ClassVar
 
 from observatory_universe.chance import Chance
 from observatory_universe.clock import Clock
+from observatory_universe.ids import Ids
 from observatory_universe.market import Market
 from observatory_universe.users import Users
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What all services share: time, chance, the market and the people."""
+    """What all services share: time, chance, ids, the market and the people."""
 
     clock: Clock
     chance: Chance
+    ids: Ids
     market: Market
     users: Users
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from observatory_universe.ids import Ids
+
 Status = Literal["submitted", "testing", "approved", "rejected"]
 
 KINDS: Final = ("momentum", "breakout", "volume_surge", "sentiment_swing")
@@ -21,11 +23,11 @@ class Strategy:
 class Library:
     """Every strategy that was ever handed in and is still wanted: the published ones and the newest submissions."""
 
-    def __init__(self) -> None:
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
         self._strategies = {
             kind: Strategy(f"strategy-{kind.replace('_', '-')}", kind, "cryptouniverse", "approved") for kind in KINDS
         }
-        self._submitted = 0
 
     def published(self) -> list[Strategy]:
         return list(self._strategies.values())
@@ -35,5 +37,4 @@ class Library:
 
     def draft(self, kind: str, publisher: str) -> Strategy:
         """A new strategy with an id of its own, not yet handed in."""
-        self._submitted += 1
-        return Strategy(f"strategy-u{self._submitted:05d}", kind, publisher, "submitted")
+        return Strategy(self._ids.next("strategy"), kind, publisher, "submitted")

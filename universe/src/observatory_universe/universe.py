@@ -9,6 +9,7 @@ from typing import Final
 
 from observatory_universe.chance import Chance
 from observatory_universe.clock import Clock
+from observatory_universe.ids import Ids
 from observatory_universe.infrastructure.background import Job
 from observatory_universe.market import Market
 from observatory_universe.pace import Pace
@@ -38,6 +39,7 @@ class Universe:
         self.world = World(
             clock=self.clock,
             chance=chance,
+            ids=Ids(self.clock),
             market=Market(self.clock, chance, pace.impulse_gap_s),
             users=Users(chance, pace.users, pace.most_users),
         )
@@ -119,7 +121,9 @@ class Universe:
         for user in self.world.users.everybody():
             user.strategies = {strategy.id for strategy in self._chance.some(strategies, self._chance.whole(0, 2))}
             with on_behalf_of(user, "onboarding"):
-                await self.platform.credit_ledger.book(user.id, "welcome", _OPENING_CREDITS, f"opening-{user.id}")
+                await self.platform.credit_ledger.book(
+                    user.id, "welcome", _OPENING_CREDITS, self.world.ids.next("opening")
+                )
 
     async def _drain(self) -> None:
         """Waits until nothing is under way. What takes longer than 5 s is cancelled."""

@@ -69,7 +69,7 @@ class Users:
         self._born += 1
         plan: Plan = "whale" if self._chance.happens(0.06) else "pro" if self._chance.happens(0.5) else "free"
         user = User(
-            id=f"user-{self._born:04d}",
+            id=f"u-{self._born:04d}",
             cohort=cohort,
             plan=plan,
             mode="live" if self._chance.happens(0.6) else "paper",

@@ -22,13 +22,11 @@ class AiConsensusEngine(Service):
     def __init__(self, world: World, models: Models) -> None:
         super().__init__(world)
         self._models = models
-        self._decisions = 0
 
     @obs.service("ai_consensus_engine", "decide")
     async def decide(self, signal: Signal) -> Verdict:
         """What the models make of the signal: its side, or the opposite one."""
-        self._decisions += 1
-        decision_id = f"decision-{self._decisions:07d}"
+        decision_id = self.world.ids.next("decision")
         with obs.facts.consensus(
             models=[model.name for model in PANEL], decision_id=decision_id, signal_id=signal.id
         ) as consensus:

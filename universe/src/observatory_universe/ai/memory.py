@@ -37,12 +37,10 @@ class ChatMemoryService(Service):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._conversations: OrderedDict[str, Conversation] = OrderedDict()
-        self._begun = 0
 
     def begin(self, user_id: str, channel: str) -> Conversation:
         """A new conversation."""
-        self._begun += 1
-        conversation = Conversation(f"conversation-{self._begun:06d}", user_id, channel)
+        conversation = Conversation(self.world.ids.next("conversation"), user_id, channel)
         self._conversations[conversation.id] = conversation
         if len(self._conversations) > _MOST_CONVERSATIONS:
             self._conversations.popitem(last=False)

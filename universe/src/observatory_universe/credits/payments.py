@@ -24,14 +24,12 @@ class CryptoPaymentService(Service):
         super().__init__(world)
         self._ledger = ledger
         self._costs = costs
-        self._paid = 0
 
     @obs.service("crypto_payment_service", "pay")
     async def pay(self, user: User) -> bool:
         """Sells the user one package of credits. True when the payment came through."""
         rail, amount_usd = self.chance.pick(_RAILS), self.chance.pick(_PACKAGES_USD)
-        self._paid += 1
-        key = f"payment-{self._paid:06d}"
+        key = self.world.ids.next("payment")
         with obs.facts.payment(rail=rail, amount_usd=amount_usd) as payment:
             await self.work(320)
             if self.chance.happens(_DECLINE_RATIO):

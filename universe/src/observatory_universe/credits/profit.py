@@ -45,7 +45,7 @@ class ProfitSharingService(Service):
         await self.work(8)
         for account, owed_usd in tuple(self.owed_usd.items()):
             del self.owed_usd[account]
-            await self._collect(account, owed_usd, f"settle-{account}-{self.clock.now_ns()}")
+            await self._collect(account, owed_usd, self.world.ids.next("settlement"))
         return len(self.owed_usd)
 
     async def _collect(self, account: str, amount_usd: Decimal, key: str) -> None:

@@ -56,7 +56,7 @@ class UserOnboardingService(Service):
             )
 
     async def _credit(self, user: User) -> None:
-        await self._ledger.book(user.id, "welcome", _WELCOME_CREDITS, f"welcome-{user.id}")
+        await self._ledger.book(user.id, "welcome", _WELCOME_CREDITS, self.world.ids.next("welcome"))
 
     async def _activate(self, user: User) -> None:
         await self._marketplace.activate(user, (await self._marketplace.browse(user))[0])

@@ -36,7 +36,6 @@ class MarketDataCoordinator(Service):
         super().__init__(world)
         self._bus = bus
         self._views = {symbol: _View() for symbol in SYMBOLS}
-        self._events = 0
 
     @obs.service("market_data_coordinator", "merge")
     async def merge(self, frames: Sequence[Frame]) -> None:
@@ -76,10 +75,9 @@ class MarketDataCoordinator(Service):
         return self._event(frame, move_bps)
 
     def _event(self, frame: Frame, move_bps: float) -> MarketEvent:
-        self._events += 1
         is_fresh = self.clock.now_ns() - frame.jumped_at_ns < _JUMP_AGE_NS
         return MarketEvent(
-            id=f"event-{self._events:06d}",
+            id=self.world.ids.next("event"),
             symbol=frame.quote.symbol,
             move_bps=move_bps,
             volume_ratio=frame.volume_ratio,

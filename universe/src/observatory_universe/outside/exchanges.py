@@ -29,12 +29,12 @@ class Exchange:
     def __init__(self, venue: str, world: World) -> None:
         self.venue = venue
         self._clock = world.clock
+        self._ids = world.ids
         self._market = world.market
         self._chance: Stream = world.chance.of(f"exchange:{venue}")
         self._host, self._limit, self._typical_ms = _TRAITS[venue]
         self._used = 0
         self._minute = -1
-        self._fills = 0
 
     async def call(self, operation: str, weight: int = 1, method: str = "GET") -> None:
         """One HTTP call of this weight. Takes as long as the venue takes."""
@@ -64,8 +64,7 @@ class Exchange:
         sign = 1 if order.side == "buy" else -1
         touch = quote.ask if order.side == "buy" else quote.bid
         price = round(touch * (1 + sign * impact_bps / 10_000), SYMBOLS[order.symbol][1])
-        self._fills += 1
-        return Fill(f"{self.venue}-{self._fills}", quantity, price, usd(quantity * price * FEE_RATIO))
+        return Fill(self._ids.next(f"{self.venue}-fill"), quantity, price, usd(quantity * price * FEE_RATIO))
 
     def _weigh(self, weight: int) -> int:
         minute = self._clock.now_ns() // 60_000_000_000

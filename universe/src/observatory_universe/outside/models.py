@@ -49,8 +49,8 @@ class Models:
 
     def __init__(self, world: World) -> None:
         self._clock = world.clock
+        self._ids = world.ids
         self._chance = world.chance.of("models")
-        self._answers = 0
 
     async def complete(
         self,
@@ -63,8 +63,7 @@ class Models:
         stream: bool = False,
     ) -> Completion:
         """Asks one model. Takes the time to the first chunk and then the time of the output's tokens."""
-        self._answers += 1
-        response_id = f"resp-{self._answers:08d}"
+        response_id = self._ids.next("response")
         wanted = round(self._chance.duration_s(output_tokens, 0.15))
         begun_s = self._clock.now_s()
         with obs.facts.model_call(

@@ -22,7 +22,6 @@ class SignalChannelService(Service):
         super().__init__(world)
         self._ledger = ledger
         self._subscribed: dict[str, set[str]] = {kind: set() for kind in KINDS}
-        self._changes = 0
         for user in world.users.everybody():
             self._subscribed[self.chance.pick(KINDS)].add(user.id)
 
@@ -37,9 +36,8 @@ class SignalChannelService(Service):
     async def subscribe(self, user: User, kind: str) -> bool:
         """Subscribes the user for their plan's price in credits. False when they do not suffice."""
         await self.work(5)
-        self._changes += 1
         price = -usd(_MONTH_CREDITS[user.plan])
-        if price and not await self._ledger.book(user.id, "subscription", price, f"subscription-{self._changes}"):
+        if price and not await self._ledger.book(user.id, "subscription", price, self.world.ids.next("subscription")):
             obs.outcome("partial", reason="insufficient_credits")
             return False
         self._subscribed[kind].add(user.id)

@@ -28,14 +28,12 @@ class SignalGenerationEngine(Service):
         self._coordinator = coordinator
         self._analysis = analysis
         self._sentiment = sentiment
-        self._signals = 0
 
     @obs.service("signal_generation_engine", "generate")
     async def generate(self, event: MarketEvent) -> Signal:
         """The signal that the event calls for."""
         side: Side = "buy" if event.move_bps > 0 else "sell"
-        self._signals += 1
-        signal_id = f"signal-{self._signals:07d}"
+        signal_id = self.world.ids.next("signal")
         with obs.facts.signal(type="momentum", symbol=event.symbol, side=side, signal_id=signal_id) as fact:
             mid = await self._coordinator.view(event.symbol)
             analysis = await self._analysis.analyse(event.symbol)

@@ -138,21 +138,16 @@ class PaperTradingEngine(Service):
 
     id = "paper_trading_engine"
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
-        self._fills = 0
-
     @obs.service("paper_trading_engine", "fill")
     async def fill(self, order: Order, caused_by: SpanContext | None = None) -> SpanContext | None:
         """Fills the whole order at the touch. Returns the place of the order in its trace."""
         quote = self.world.market.quote(order.venue, order.symbol)
         with order_fact(order, quote, caused_by) as fact:
             await self.work(70)
-            self._fills += 1
             quote = self.world.market.quote(order.venue, order.symbol)
             price = round(quote.ask if order.side == "buy" else quote.bid, SYMBOLS[order.symbol][1])
             fee_usd = usd(order.quantity * price * FEE_RATIO)
-            order.fills = [Fill(f"paper-{self._fills}", order.quantity, price, fee_usd)]
+            order.fills = [Fill(self.world.ids.next("paper-fill"), order.quantity, price, fee_usd)]
             order.status = "filled"
             write_fills(fact, order)
         return fact.span_context

@@ -117,7 +117,6 @@ class StrategyMarketplaceService(Service):
         self._library = library
         self._ledger = ledger
         self._performance = performance
-        self._activations = 0
 
     @obs.service("strategy_marketplace_service", "browse")
     async def browse(self, user: User) -> list[Strategy]:
@@ -135,9 +134,8 @@ class StrategyMarketplaceService(Service):
     async def activate(self, user: User, strategy: Strategy) -> bool:
         """Switches the strategy on for its price in credits. False when they do not suffice."""
         await self.work(10)
-        self._activations += 1
         price = -usd(_ACTIVATION_CREDITS)
-        if not await self._ledger.book(user.id, "activation", price, f"activation-{self._activations}"):
+        if not await self._ledger.book(user.id, "activation", price, self.world.ids.next("activation")):
             obs.outcome("partial", reason="insufficient_credits")
             return False
         user.strategies.add(strategy.id)

@@ -50,7 +50,6 @@ class UnifiedStrategyService(Service):
         self._performance = performance
         self._profits = profits
         self._ledger = ledger
-        self._orders = 0
 
     @obs.service("unified_strategy_service", "running")
     async def running(self) -> int:
@@ -91,12 +90,8 @@ class UnifiedStrategyService(Service):
             run.status = "completed"
             return await self._book_closing(user, position, order)
 
-    def _next_id(self) -> str:
-        self._orders += 1
-        return f"order-{self._orders:07d}"
-
     def _intend(self, user: User, signal: Signal, verdict: Verdict | None) -> Order:
-        order_id = self._next_id()
+        order_id = self.world.ids.next("order")
         wanted_usd = _CASH_SHARE[user.plan] * float(user.cash_usd) * (0.5 + signal.confidence)
         return Order(
             id=order_id,
@@ -113,7 +108,7 @@ class UnifiedStrategyService(Service):
         )
 
     def _exit(self, user: User, position: Position) -> Order:
-        order_id = self._next_id()
+        order_id = self.world.ids.next("order")
         side: Side = opposite(position.side)
         quote = self.world.market.quote(position.venue, position.symbol)
         return Order(
