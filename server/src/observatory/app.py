@@ -65,7 +65,7 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         stack.push_async_callback(control.close)
         tokens = Tokens(control, clock)
         await tokens.load()
-        telemetry = await asyncio.to_thread(store.open_store, _plan(settings), selfwatch)
+        telemetry = await asyncio.to_thread(store.open_store, plan(settings), selfwatch)
         stack.callback(telemetry.close)
         door = await _door(settings, clock, selfwatch, telemetry, stack)
         services = catalogue.load()
@@ -117,7 +117,8 @@ def _replay(intents: Intents, committers: dict[Signal, Committer]) -> None:
             _log.error("the open intent %s could not be inserted: %s", batch.id, error)
 
 
-def _plan(settings: Settings) -> store.Plan:
+def plan(settings: Settings) -> store.Plan:
+    """How the telemetry store is opened under these settings, the areas' facts included."""
     parsed = [store.parse(area.facts, f"areas/{area.id}/facts.sql") for area in areas.load()]
     return store.Plan(
         settings.dsn,
