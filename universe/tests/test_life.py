@@ -10,6 +10,7 @@ from opentelemetry.trace import StatusCode
 
 from observatory_universe.chance import Chance
 from observatory_universe.clock import Clock
+from observatory_universe.ids import Ids
 from observatory_universe.line import Line
 from observatory_universe.users import Users
 
@@ -72,6 +73,12 @@ def test_the_crowd_stays_within_its_bound() -> None:
     assert newcomer in users.everybody()
     assert len(users) == 5
     assert users.leave() is None
+
+
+def test_no_two_runs_give_the_same_id() -> None:
+    earlier, later = Ids(Clock(lambda: 10**18)), Ids(Clock(lambda: 10**18 + 10**9))
+    given = [ids.next(kind) for ids in (earlier, later) for kind in ("order", "order", "signal")]
+    assert len(set(given)) == 6
 
 
 @pytest.mark.parametrize("most", [1, 3])
