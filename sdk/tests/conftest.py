@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import observatory_sdk as obs
 from observatory_sdk.facts.readings import BOARD
 from observatory_sdk.guard import LOSSES
+from observatory_sdk.usage import AT_WORK
 
 REQUESTS: Mapping[str, Callable[[], Any]] = {
     "/v1/traces": ExportTraceServiceRequest,
@@ -98,6 +99,7 @@ def _strict() -> Iterator[None]:
     yield
     obs.strict(False)
     BOARD.clear()
+    AT_WORK.clear()
 
 
 @pytest.fixture

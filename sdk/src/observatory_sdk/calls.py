@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -15,6 +16,7 @@ from opentelemetry.context import Context
 from observatory_sdk import frame, scope
 from observatory_sdk.conventions import common
 from observatory_sdk.guard import Guard
+from observatory_sdk.usage import AT_WORK
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,13 +34,12 @@ class ServiceCall:
         self._kind = kind
         self._opened: tuple[trace.Span, Context] | None = None
         self._token: Any = None
+        self._frame_id = 0
+        self._outer: str | None = None
 
     def __enter__(self) -> Self:
-        if scope.silent():
-            return self
-        with _GUARD:
-            self._open()
-            self._attach()
+        if not scope.silent():
+            self._enter(id(sys._getframe(1)))
         return self
 
     def __exit__(
@@ -47,11 +48,14 @@ class ServiceCall:
         if self._opened is None:
             return
         with _GUARD:
+            self._leave()
             self._detach()
             self._close(error)
 
     async def __aenter__(self) -> Self:
-        return self.__enter__()
+        if not scope.silent():
+            self._enter(id(sys._getframe(1)))
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
@@ -64,6 +68,21 @@ class ServiceCall:
         opened = functools.partial(ServiceCall, self._service, operation, self._kind)
         wrapped = _wrapper_for(function)(function, opened)
         return cast(Callable[P, R], functools.wraps(function)(wrapped))
+
+    def _enter(self, frame_id: int) -> None:
+        with _GUARD:
+            self._open()
+            self._attach()
+            if self._opened is not None:
+                # One function may open several calls, one inside the other: the outer one is at work again after it.
+                self._frame_id, self._outer = frame_id, AT_WORK.get(frame_id)
+                AT_WORK[frame_id] = self._service
+
+    def _leave(self) -> None:
+        if self._outer is None:
+            AT_WORK.pop(self._frame_id, None)
+        else:
+            AT_WORK[self._frame_id] = self._outer
 
     def _open(self) -> None:
         found = frame.current()

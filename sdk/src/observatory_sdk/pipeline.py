@@ -37,6 +37,7 @@ from observatory_sdk.propagation import PROPAGATOR
 from observatory_sdk.queues import CountedLogs, CountedSpans, once_a_minute
 from observatory_sdk.scope import Scope
 from observatory_sdk.stamping import StampLogs, StampSpans
+from observatory_sdk.usage import CpuSampler, observe
 
 BATCH_DELAY_MS = 400
 METRICS_EVERY_MS = 5_000
@@ -78,6 +79,7 @@ class Telemetry:
     def __init__(self, providers: Providers | None, exporters: Exporters | None) -> None:
         self._providers = providers
         self._exporters = exporters
+        self._cpu = CpuSampler()
 
     @property
     def providers(self) -> Providers | None:
@@ -88,6 +90,13 @@ class Telemetry:
     def enabled(self) -> bool:
         """Whether anything is sent."""
         return self._providers is not None
+
+    def start(self) -> None:
+        """Watch what the process uses; `configure` does it."""
+        with _GUARD:
+            if self._providers is not None:
+                observe(self._providers.meter.get_meter(scope.NAME))
+                self._cpu.start()
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Send all that waits. False when it did not succeed in time; it goes on in the background then."""
@@ -100,6 +109,7 @@ class Telemetry:
             if _live is not self:
                 return True
             _live = None
+        self._cpu.stop()
         sent = self.flush(timeout_s)
         scope.use(None)
         atexit.unregister(self.shutdown)
@@ -168,6 +178,7 @@ def configure(
         telemetry = Telemetry(providers, outlets)
         if providers is not None:
             _start(providers, set_globals)
+            telemetry.start()
             atexit.register(telemetry.shutdown)
             _live = telemetry
     register(*names)

@@ -16,7 +16,7 @@ from opentelemetry.metrics import CallbackOptions, Histogram, Meter, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 
 from observatory_sdk import frame, scope
-from observatory_sdk.conventions import METRICS, Attribute, Instrument, Metric, common
+from observatory_sdk.conventions import METRICS, Attribute, Instrument, Metric, common, platform
 from observatory_sdk.errors import FactError
 from observatory_sdk.guard import LOSSES, Guard
 from observatory_sdk.scope import Scope
@@ -26,7 +26,15 @@ MAX_CELLS = 10_000
 LAG_BOUNDS_S = [0.0, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0]
 
 _GUARD = Guard("metrics")
-_BY_CALLBACK = frozenset({common.HEARTBEAT, common.SDK_LOSSES})
+_BY_CALLBACK = frozenset(
+    {
+        common.HEARTBEAT,
+        common.SDK_LOSSES,
+        platform.PROCESS_CPU,
+        platform.PROCESS_MEMORY,
+        platform.PROCESS_THREADS,
+    }
+)
 
 
 class Cell:
@@ -52,7 +60,7 @@ class Cell:
             self.value = value
             self.set_at = time.monotonic()
 
-    def add(self, amount: int) -> None:
+    def add(self, amount: float) -> None:
         """Add to the value, from 0."""
         _check(amount)
         with self._lock:
