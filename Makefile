@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help demo test test-long check format pins clean
+.PHONY: help demo test test-long check format reference pins clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -39,6 +39,9 @@ test: check  ## every check and every test that fits into minutes
 
 test-long: $(VENV)/ready  ## what does not fit: every flag, long schedules, soak, fuzz
 	$(BIN)/python -m pytest -m long --timeout 7200
+
+reference: $(VENV)/ready  ## write docs/reference anew from the code
+	$(BIN)/python docs/pages.py
 
 pins: $(VENV)/ready  ## write requirements/dev.txt anew from dev.in
 	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url --annotation-style line -q requirements/dev.in -o requirements/dev.txt
