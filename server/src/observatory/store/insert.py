@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
 from observatory.errors import MalformedBody, StoreError
 from observatory.otlp.signals import Signal, schema
 from observatory.store.views import comment
 
-# What the parser says of bytes that are no message of the schema; anything else is the store's own trouble.
-_MALFORMED = (
-    "PROTOBUF",
-    "UNKNOWN_PROTOBUF_FORMAT",
-    "CANNOT_READ_ALL_DATA",
-    "ATTEMPT_TO_READ_AFTER_EOF",
-    "INCORRECT_DATA",
-)
+# What the parser says of bytes that are no message of the schema. The same codes from any other place, such as a view or
+# a damaged part, are the store's own trouble.
+_PARSER = "ProtobufRowInputFormat"
+_MALFORMED = {
+    32,  # ATTEMPT_TO_READ_AFTER_EOF: cut off, or a length beyond the end
+    33,  # CANNOT_READ_ALL_DATA: cut off inside a value
+    436,  # PROTOBUF_BAD_CAST: a flag that is neither 0 nor 1
+    444,  # UNKNOWN_PROTOBUF_FORMAT: a known field of another wire type, or no protobuf at all
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,9 @@ class Writer:
                 parameters={"batch": batch.id},
             ).result_rows
         except ClickHouseError as error:
-            text = str(error)
-            if any(word in text for word in _MALFORMED):
+            if _malformed(error):
                 raise MalformedBody(f"not a request of {batch.signal}") from error
-            raise StoreError(text) from error
+            raise StoreError(str(error)) from error
         return Stored(*found[0]) if found else Stored(0, 0)
 
     def close(self) -> None:
@@ -122,6 +122,10 @@ class Writer:
             # One block, so that a batch is one part per partition and its count is one row.
             "max_insert_block_size": 1_000_000_000,
         }
+
+
+def _malformed(error: ClickHouseError) -> bool:
+    return isinstance(error, Error) and error.code in _MALFORMED and _PARSER in str(error)
 
 
 def _write_schema(folder: Path, signal: Signal) -> Path:

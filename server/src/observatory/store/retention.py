@@ -39,7 +39,7 @@ def retain(client: Client, retention: Retention, facts: Sequence[str]) -> None:
     made = {str(name): str(statement) for name, statement in rows}
     for table, clause in clauses(retention, facts).items():
         if _squeezed(clause) not in _squeezed(made[table]):
-            client.command(f"ALTER TABLE {table} MODIFY TTL {clause} SETTINGS materialize_ttl_after_modify = 0")
+            client.command(f"ALTER TABLE {table} MODIFY TTL {clause}")
 
 
 def _squeezed(sql: str) -> str:
