@@ -247,6 +247,8 @@ def test_losses_are_reported_as_a_metric(recorded: Any, lenient: None) -> None:
         ({"services": "credit_ledger"}, "services is 'credit_ledger'"),
         ({"services": ["credit_ledger", ""]}, "services is"),
         ({"services": 5}, "services is 5"),
+        ({"endpoint": None, "exporters": "console"}, "exporters takes an Exporters"),
+        ({"endpoint": None, "providers": object()}, "providers takes a Providers"),
         ({"headers": {"x": "a\nb"}}, "headers: 'x'"),
         ({"headers": {"x": 1}}, "headers: 'x'"),
         ({"token": "töken"}, "token: it takes printable ASCII"),
@@ -380,6 +382,18 @@ def test_a_process_that_simply_ends_sends_what_it_has_and_sets_the_global_provid
     assert {span.name for span in otlp_server.spans()} == {"credit_ledger.debit", "inner"}
     assert len(otlp_server.log_records()) == 1
     assert "observatory.service.heartbeat" in otlp_server.metric_names()
+
+
+def test_the_example_of_the_readme_runs(otlp_server: Any) -> None:
+    page = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    example = page.split("```python")[1].split("```")[0].replace("http://127.0.0.1:4318", otlp_server.url)
+    run(example + "\nimport asyncio\nasyncio.run(place_order('u1'))\n")
+    placed = {
+        span.name: {found.key: found.value.string_value for found in span.attributes} for span in otlp_server.spans()
+    }
+    assert set(placed) == {"trade_execution_service.place_order", "order.execute"}
+    assert placed["order.execute"]["user.id"] == "u1"
+    assert [record.event_name for record in otlp_server.log_records()] == ["cost.charge"]
 
 
 def test_a_process_ends_soon_when_the_server_is_down() -> None:

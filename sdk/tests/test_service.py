@@ -292,6 +292,44 @@ def test_headers_carry_caller_feature_and_user(recorded: Any) -> None:
     assert searched.parent.span_id == asked.context.span_id
 
 
+def test_a_request_is_the_senders_own_and_nothing_of_the_receiver_leaks_into_it(recorded: Any) -> None:
+    with obs.feature("chat", user_id="u1"), obs.service("ai_chat_engine", "ask"):
+        with obs.extract({"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}), obs.service("chat_memory_service", "search"):
+            pass
+        with obs.extract({"baggage": "observatory.caller=remote"}), obs.service("credit_ledger", "debit"):
+            pass
+    inside, remote = recorded.span("chat_memory_service.search"), recorded.span("credit_ledger.debit")
+    assert dict(inside.attributes) == {SERVICE: "chat_memory_service", CALLER: "external"}
+    assert dict(remote.attributes) == {SERVICE: "credit_ledger", CALLER: "remote"}
+    assert remote.parent is None
+
+
+def test_a_propagator_that_is_handed_a_context_keeps_what_the_headers_do_not_say(recorded: Any) -> None:
+    from opentelemetry import context
+
+    from observatory_sdk.propagation import PROPAGATOR
+
+    with obs.feature("chat", user_id="u1"), obs.service("ai_chat_engine", "ask"):
+        here = context.get_current()
+        assert frame.current(PROPAGATOR.extract({}, here)).service == "ai_chat_engine"
+        there = frame.current(PROPAGATOR.extract({"baggage": "observatory.caller=remote"}, here))
+    assert (there.service, there.caller, dict(there.carried)) == (None, "remote", {})
+
+
+async def test_a_cancelled_call_is_named_but_is_no_error_by_itself(recorded: Any) -> None:
+    @obs.service("real_market_data_service")
+    async def fetch() -> None:
+        with obs.facts.exchange_call(exchange_id="binance", operation="fetch_ticker"):
+            await asyncio.sleep(60)
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(fetch(), 0.01)
+    for name in ("real_market_data_service.fetch", "exchange fetch_ticker"):
+        span = recorded.span(name)
+        assert span.attributes["error.type"] == "CancelledError"
+        assert span.status.status_code is StatusCode.UNSET
+
+
 def test_the_caller_of_the_caller_goes_no_further(recorded: Any) -> None:
     with obs.extract({"baggage": "observatory.caller=first"}):
         headers: dict[str, str] = {}

@@ -80,15 +80,39 @@ def test_the_text_of_a_refused_value_is_told_to_nobody(recorded: Any, lenient: N
     assert "order.side" in caplog.text
 
 
-@pytest.mark.parametrize("wrong", [{"colour": "red"}, {}])
+@pytest.mark.parametrize("wrong", [{"colour": "red", "fill": 1}, {}])
 def test_a_wrong_or_missing_field_is_the_callers_error_only_in_tests(recorded: Any, wrong: dict[str, str]) -> None:
     values = {**ORDER, **wrong} if wrong else {"exchange_id": "binance"}
     with pytest.raises(TypeError, match="Order: missing"):
         facts.order(**values)
     obs.strict(False)
-    with facts.order(**values):
-        pass
+    with facts.order(**values) as order:
+        order.fill(price=1, quantity=1)
     assert recorded.span("order.execute").attributes["exchange.id"] == "binance"
+    assert obs.losses() == {"facts": 1}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"colour": "red"}, {"severity": "grave"}, {"time_unix_nano": "now"}, {"time_unix_nano": -1}],
+)
+def test_a_wrong_common_argument_of_an_event_is_counted_and_the_event_goes_out(
+    recorded: Any, wrong: dict[str, Any]
+) -> None:
+    with pytest.raises((TypeError, obs.FactError)):
+        facts.journal_entry(kind="x", **wrong)
+    obs.strict(False)
+    facts.journal_entry(kind="x", **wrong)
+    (found,) = recorded.logs()
+    assert found.log_record.severity_text == "INFO"
+    assert abs(found.log_record.timestamp - found.log_record.observed_timestamp) < 10**9
+    assert obs.losses() == {"facts": 1}
+
+
+@pytest.mark.parametrize("times", [(1.5, 2), ("1", "2"), (-1, 2), (1, 2**70)])
+def test_times_that_are_none_do_not_spoil_the_batch(recorded: Any, lenient: None, times: Any) -> None:
+    facts.order(**ORDER).record(start_unix_nano=times[0], end_unix_nano=times[1])
+    assert recorded.spans() == []
     assert obs.losses() == {"facts": 1}
 
 

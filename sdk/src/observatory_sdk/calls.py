@@ -119,10 +119,7 @@ class ServiceCall:
             return
         (span, _), self._opened = self._opened, None
         try:
-            if isinstance(error, Exception) and span.is_recording():
-                span.record_exception(error)
-                span.set_status(trace.Status(trace.StatusCode.ERROR, type(error).__name__))
-                span.set_attribute(common.ERROR_TYPE.name, type(error).__qualname__)
+            frame.write_error(span, error)
         finally:
             span.end()
 
@@ -135,7 +132,7 @@ class ServiceCall:
             yield self
         except BaseException as error:
             with _GUARD:
-                self._close(None if isinstance(error, GeneratorExit) else error)
+                self._close(error)
             raise
         with _GUARD:
             self._close(None)

@@ -64,11 +64,8 @@ def from_baggage(entries: Mapping[str, object]) -> Frame:
     return Frame(caller=caller or None).with_carried(carried)
 
 
-def received(within: Context) -> Context:
-    """`within` with the frame its baggage describes; the sender's name is taken out, so that it goes no further."""
-    entries = baggage.get_all(within)
-    if not entries:
-        return within
+def received(entries: Mapping[str, object], within: Context) -> Context:
+    """`within` with the frame that a request's baggage describes; the sender's name goes no further than here."""
     within = context.set_value(KEY, from_baggage(entries), within)
     return baggage.remove_baggage(BAGGAGE_CALLER, within)
 
@@ -134,6 +131,16 @@ def outcome(value: str, *, reason: str | None = None) -> None:
         entry = current().entry
         if entry is not None:
             mark(entry, value, reason)
+
+
+def write_error(span: trace.Span, error: BaseException | None) -> None:
+    """Write the exception that ended a span. A cancelled task is named, but is no error by itself."""
+    if error is None or isinstance(error, GeneratorExit):
+        return
+    span.set_attribute(common.ERROR_TYPE.name, type(error).__qualname__)
+    if isinstance(error, Exception):
+        span.record_exception(error)
+        span.set_status(trace.Status(trace.StatusCode.ERROR, type(error).__name__))
 
 
 def mark(span: trace.Span, value: str, reason: str | None) -> None:

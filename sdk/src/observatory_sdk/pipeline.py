@@ -91,8 +91,7 @@ class Telemetry:
         """Whether anything is sent."""
         return self._providers is not None
 
-    def start(self) -> None:
-        """Watch what the process uses; `configure` does it."""
+    def _watch(self) -> None:
         with _GUARD:
             if self._providers is not None:
                 observe(self._providers.meter.get_meter(scope.NAME))
@@ -178,7 +177,7 @@ def configure(
         telemetry = Telemetry(providers, outlets)
         if providers is not None:
             _start(providers, set_globals)
-            telemetry.start()
+            telemetry._watch()
             atexit.register(telemetry.shutdown)
             _live = telemetry
     register(*names)
@@ -201,6 +200,8 @@ def _checked(
     names = _service_ids(services)
     if sum(given is not None for given in (endpoint, exporters, providers)) > 1:
         raise ConfigurationError("endpoint, exporters and providers exclude each other: give one of them")
+    if not isinstance(exporters, Exporters | None) or not isinstance(providers, Providers | None):
+        raise ConfigurationError("exporters takes an Exporters, providers takes a Providers")
     _check_endpoint(endpoint)
     _check_headers(token, headers)
     return names

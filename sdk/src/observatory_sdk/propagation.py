@@ -44,7 +44,9 @@ class FramePropagator(TextMapPropagator):
     ) -> Context:
         extracted = self._baggage.extract(carrier, context, getter)
         with _GUARD:
-            return frame.received(extracted)
+            # Only what the headers say is the sender's; what the context had before is our own.
+            entries = baggage.get_all(self._baggage.extract(carrier, Context(), getter))
+            return frame.received(entries, extracted) if entries else extracted
         return extracted
 
     @property
@@ -64,6 +66,7 @@ def inject(headers: MutableMapping[str, str]) -> None:
 def extract(headers: Mapping[str, str]) -> frame.Within:
     """`with extract(headers): ...` works on behalf of their sender. Names of headers may be in any case.
 
+    Trace, service, feature and user that were at work before are set aside inside, also when the headers name none.
     Headers from outside of the platform can claim any feature and user: take `baggage` off at the public edge.
     """
 

@@ -48,6 +48,11 @@ def refuse(attribute: Attribute, error: Exception) -> str:
     return attribute.name
 
 
+def is_instant(value: object) -> bool:
+    """Whether a value can go out as a time: one that cannot would spoil the batch it is sent with."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
 def _text(attribute: Attribute, value: object) -> str:
     if not isinstance(value, str):
         raise FactError(f"{attribute} takes text, not {type(value).__name__}")

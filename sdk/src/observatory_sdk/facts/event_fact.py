@@ -11,7 +11,8 @@ from opentelemetry._logs import SeverityNumber
 
 from observatory_sdk import frame, scope
 from observatory_sdk.conventions import Attribute, Fact, common
-from observatory_sdk.facts.checks import checked
+from observatory_sdk.errors import FactError
+from observatory_sdk.facts.checks import checked, is_instant
 from observatory_sdk.guard import Guard
 
 _GUARD = Guard("facts")
@@ -63,15 +64,29 @@ def emit(fact: Fact, values: Mapping[Attribute, object], also: Common) -> None:
     with _GUARD:
         if scope.deaf():
             return
-        number, text = _SEVERITIES[also.get("severity", "info")]
+        _check(fact, also)
+        number, text = _SEVERITIES.get(also.get("severity", "info"), _SEVERITIES["info"])
         stamp = {common.SERVICE.name: fact.owner, **frame.current().stamp}
         given = ((_NAMES[name], value) for name, value in also.items() if name in _NAMES)
         now = time.time_ns()
+        moment = also.get("time_unix_nano", now)
         scope.current().logger.emit(
-            timestamp=also.get("time_unix_nano", now),
+            timestamp=moment if is_instant(moment) else now,
             observed_timestamp=now,
             severity_number=number,
             severity_text=text,
             event_name=fact.name,
             attributes={**stamp, **checked(chain(given, values.items()))},
         )
+
+
+def _check(fact: Fact, also: Common) -> None:
+    """What is wrong with the common arguments is counted; the event goes out without it."""
+    with _GUARD:
+        unknown = also.keys() - _NAMES.keys() - {"time_unix_nano", "severity"}
+        if unknown:
+            raise TypeError(f"{fact.name}: unknown {', '.join(sorted(unknown))}")
+        if also.get("severity", "info") not in _SEVERITIES:
+            raise FactError(f"{fact.name}: severity takes one of {', '.join(_SEVERITIES)}")
+        if not is_instant(also.get("time_unix_nano", 0)):
+            raise FactError(f"{fact.name}: time_unix_nano takes whole nanoseconds since 1970 UTC")

@@ -11,7 +11,8 @@ from opentelemetry import context, trace
 
 from observatory_sdk import frame, scope
 from observatory_sdk.conventions import Attribute, Fact, common
-from observatory_sdk.facts.checks import AttributeValue, checked
+from observatory_sdk.errors import FactError
+from observatory_sdk.facts.checks import AttributeValue, checked, is_instant
 from observatory_sdk.guard import LOSSES, Guard
 
 Outcome = Literal["success", "failure", "partial", "simulated"]
@@ -56,10 +57,12 @@ class Declared:
         cls._names = frozenset(fields)
 
     def __init__(self, **values: object) -> None:
+        if values.keys() <= self._names and self._required <= values.keys():
+            self.__dict__.update(values)
+            return
+        self.__dict__.update({name: value for name, value in values.items() if name in self._names})
         with _GUARD:
-            if not values.keys() <= self._names or not self._required <= values.keys():
-                raise TypeError(self._misfit(values))
-        self.__dict__.update(values)
+            raise TypeError(self._misfit(values))
 
     def _misfit(self, values: Mapping[str, object]) -> str:
         missing = ", ".join(sorted(self._required - values.keys()))
@@ -136,6 +139,8 @@ class SpanFact(Declared):
     def record(self, *, start_unix_nano: int, end_unix_nano: int) -> None:
         """Write a span that is over: both moments in nanoseconds since 1970 UTC."""
         with _GUARD:
+            if not (is_instant(start_unix_nano) and is_instant(end_unix_nano)):
+                raise FactError("record takes whole nanoseconds since 1970 UTC")
             span = self._start(start_unix_nano)
             if span.get_span_context().is_valid:
                 self.__dict__["_span_context"] = span.get_span_context()
@@ -171,11 +176,8 @@ class SpanFact(Declared):
             span.end(end_unix_nano)
 
     def _write(self, span: trace.Span, error: BaseException | None) -> None:
-        if isinstance(error, Exception):
-            span.record_exception(error)
-            span.set_status(trace.Status(trace.StatusCode.ERROR, type(error).__name__))
-            span.set_attribute(common.ERROR_TYPE.name, type(error).__qualname__)
-        elif self.outcome == "failure" or self.error_type is not None:
+        frame.write_error(span, error)
+        if error is None and (self.outcome == "failure" or self.error_type is not None):
             span.set_status(trace.Status(trace.StatusCode.ERROR, self.outcome_reason or self.error_type))
         span.set_attributes(self._attributes())
         for name, attributes, moment in self.__dict__.get("_events", ()):
