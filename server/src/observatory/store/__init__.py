@@ -1,5 +1,6 @@
 """The telemetry store: chDB inside the process or ClickHouse by its address, behind one client and one SQL."""
 
+from observatory.store.backup import Manifest, freeze, restore
 from observatory.store.engine import DATABASE, Plan, Store, open_store
 from observatory.store.facts import FactTable, FactView, parse
 from observatory.store.insert import Batch, Stored, Writer
@@ -13,6 +14,7 @@ __all__ = [
     "FactTable",
     "FactView",
     "Limits",
+    "Manifest",
     "Plan",
     "Reader",
     "Retention",
@@ -20,6 +22,8 @@ __all__ = [
     "Store",
     "Stored",
     "Writer",
+    "freeze",
     "open_store",
     "parse",
+    "restore",
 ]

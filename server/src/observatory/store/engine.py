@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from clickhouse_connect import get_client
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from observatory.errors import StoreError
 from observatory.otlp.signals import Signal
 from observatory.selfwatch import Selfwatch
 from observatory.store.facts import FactTable, FactView
@@ -56,15 +59,40 @@ class Plan:
 class Store:
     """An open telemetry store. One process may open one embedded store."""
 
-    def __init__(self, writers: Mapping[Signal, Writer], reader: Reader, ticking: Reader, control: Client) -> None:
+    def __init__(
+        self, writers: Mapping[Signal, Writer], reader: Reader, ticking: Reader, control: Client, embedded: bool
+    ) -> None:
         self.writers = writers
         self.reader = reader
         self.ticking = ticking
+        self.embedded = embedded
         self._control = control
+        # A connection runs one statement at a time.
+        self._controlling = Lock()
 
     def command(self, sql: str) -> None:
-        """Run a statement of maintenance (freeze, attach, drop) on a connection of its own."""
-        self._control.command(sql)
+        """Run a statement of maintenance (freeze, attach, drop) on a connection of its own.
+
+        Raises:
+            StoreError: if the store refuses it.
+        """
+        with self._controlling:
+            try:
+                self._control.command(sql)
+            except ClickHouseError as error:
+                raise StoreError(str(error)) from error
+
+    def rows(self, sql: str) -> Sequence[Sequence[Any]]:
+        """Read for maintenance: on the connection of `command`, without a reader's limits.
+
+        Raises:
+            StoreError: if the store refuses it.
+        """
+        with self._controlling:
+            try:
+                return self._control.query(sql).result_rows
+            except ClickHouseError as error:
+                raise StoreError(str(error)) from error
 
     def close(self) -> None:
         """Close every connection; the embedded engine ends with the last of them."""
@@ -95,7 +123,7 @@ def open_store(plan: Plan, selfwatch: Selfwatch) -> Store:
     ticking = Reader([_connect(plan, settings=bounds | {"max_threads": 1}) for _ in range(2)], selfwatch)
     # A connection per signal: planning the metrics' views must not hold up traces, and no two write the same tables.
     writers = {signal: Writer(_connect(plan), plan.embedded, plan.folder / "schema") for signal in Signal}
-    store = Store(writers, reader, ticking, control)
+    store = Store(writers, reader, ticking, control, plan.embedded)
     first.close()
     return store
 

@@ -13,8 +13,8 @@ from observatory.errors import MalformedBody, StoreError
 from observatory.otlp.signals import Signal, schema
 from observatory.store.views import comment
 
-# What the parser says of bytes that are no message of the schema. The same codes from any other place, such as a view or
-# a damaged part, are the store's own trouble.
+# What the parser says of bytes that are no message of the schema. The same codes from any other place, such as a view
+# or a damaged part, are the store's own trouble.
 _PARSER = "ProtobufRowInputFormat"
 _MALFORMED = {
     32,  # ATTEMPT_TO_READ_AFTER_EOF: cut off, or a length beyond the end

@@ -17,7 +17,8 @@ from observatory.store.views import Limits, pipeline
 # Statistics of every column cost each insert and no query here uses them.
 DURABLE = (
     "fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, "
-    "auto_statistics_types = '', ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, min_bytes_for_wide_part = 67108864"
+    "auto_statistics_types = '', ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, "
+    "min_bytes_for_wide_part = 67108864"
 )
 _WORDS = {
     "merge_tree": "ENGINE = MergeTree",
