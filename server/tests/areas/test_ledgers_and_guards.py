@@ -147,3 +147,11 @@ async def test_resources_show_the_last_value_and_forget_a_series_that_stopped(se
     assert view["pool_used_ratio"] == pytest.approx(0.9)
     assert view["process_cpu_used"] == pytest.approx(0.5)
     assert view["redis_memory_used_ratio"] is None
+
+
+async def test_processor_time_of_a_process_that_began_in_the_window_is_spread_over_its_whole_life(
+    sender: Any, look: Any
+) -> None:
+    for ago, value in ((60, 10.0), (10, 40.0)):
+        sender.counter("process.cpu.time", value, ago=ago, started=90)
+    assert (await look("resources"))["process_cpu_used"] == pytest.approx(0.5)
