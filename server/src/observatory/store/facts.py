@@ -10,12 +10,13 @@ SELECT ... FROM spans_flat WHERE ...
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, field
 
 from observatory.errors import MigrationError
 
 _HEAD = re.compile(r"^-- (table|order|view) (.+)$")
+_NAME = re.compile(r"\w+")
 _VIEW = re.compile(r"^(\w+) from (spans_flat|logs_flat|points_flat)$")
 
 
@@ -45,49 +46,79 @@ class FactView:
     select: str
 
 
+@dataclass(slots=True)
+class _Block:
+    """A head line and the SQL below it; `place` is the file and line of the head."""
+
+    kind: str
+    rest: str
+    place: str
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def body(self) -> str:
+        return "\n".join(self.lines).strip().rstrip(";,")
+
+
 def parse(text: str, origin: str) -> tuple[list[FactTable], list[FactView]]:
     """Read one facts file.
 
     Raises:
         MigrationError: naming `origin` and the line that is not understood.
     """
-    tables: list[FactTable] = []
+    tables: dict[str, FactTable] = {}
     views: list[FactView] = []
-    pending = ("", "")
-    for kind, rest, body in _blocks(text, origin):
-        if kind == "table":
-            pending = (rest, body)
-        elif kind == "order":
-            tables.append(FactTable(*pending, order=rest))
-        else:
-            views.append(_view(rest, body, views, origin))
-    known = {table.name for table in tables}
-    for view in views:
-        if view.target not in known:
-            raise MigrationError(f"{origin}: view into {view.target}, which the file does not make")
-    return tables, views
+    blocks = _blocks(text, origin)
+    for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+        if not block.body and block.kind != "order":
+            raise MigrationError(f"{block.place}: no SQL below '-- {block.kind} {block.rest}'")
+        if block.kind == "table":
+            table = _table(block, after)
+            if table.name in tables:
+                raise MigrationError(f"{block.place}: {table.name} is made twice")
+            tables[table.name] = table
+        elif block.kind == "view":
+            views.append(_view(block, tables, views))
+    return list(tables.values()), views
 
 
-def _view(rest: str, body: str, earlier: Iterable[FactView], origin: str) -> FactView:
-    match = _VIEW.match(rest)
+def _table(block: _Block, order: _Block | None) -> FactTable:
+    if not _NAME.fullmatch(block.rest):
+        raise MigrationError(f"{block.place}: {block.rest!r} is no name of a table")
+    if order is None or order.kind != "order":
+        raise MigrationError(f"{block.place}: no '-- order <columns>' after the columns of {block.rest}")
+    return FactTable(block.rest, block.body, order.rest)
+
+
+def _view(block: _Block, tables: Container[str], earlier: Iterable[FactView]) -> FactView:
+    match = _VIEW.match(block.rest)
     if match is None:
-        raise MigrationError(f"{origin}: '-- view {rest}' is not '-- view <table> from <null table>'")
+        raise MigrationError(f"{block.place}: '-- view {block.rest}' is not '-- view <table> from <null table>'")
     target, source = match.groups()
+    if target not in tables:
+        raise MigrationError(f"{block.place}: view into {target}, which the file has not made before it")
+    if not re.search(rf"\b{source}\b", block.body):
+        raise MigrationError(f"{block.place}: the view does not read {source}")
     name = f"{target}_from_{source.removesuffix('_flat')}"
-    taken = sum(view.name.startswith(name) for view in earlier)
-    return FactView(f"{name}_{taken + 1}" if taken else name, source, target, body)
+    taken = sum(view.target == target and view.source == source for view in earlier)
+    return FactView(f"{name}_{taken + 1}" if taken else name, source, target, block.body)
 
 
-def _blocks(text: str, origin: str) -> list[tuple[str, str, str]]:
-    blocks: list[tuple[str, str, list[str]]] = []
+def _blocks(text: str, origin: str) -> list[_Block]:
+    blocks: list[_Block] = []
     for number, line in enumerate(text.splitlines(), 1):
+        place = f"{origin}:{number}"
         head = _HEAD.match(line.strip())
         if head:
-            blocks.append((head.group(1), head.group(2).strip(), []))
+            blocks.append(_Block(head.group(1), head.group(2).strip(), place))
+            if blocks[-1].kind == "order" and (len(blocks) < 2 or blocks[-2].kind != "table"):
+                raise MigrationError(f"{place}: '-- order' without a table before it")
         elif line.strip().startswith("--") or not line.strip():
             continue
         elif not blocks:
-            raise MigrationError(f"{origin}:{number}: SQL before the first '-- table'")
+            raise MigrationError(f"{place}: SQL before the first '-- table'")
+        elif blocks[-1].kind == "order":
+            raise MigrationError(f"{place}: SQL after '-- order', which starts no block")
         else:
-            blocks[-1][2].append(line)
-    return [(kind, rest, "\n".join(body).strip().rstrip(";,")) for kind, rest, body in blocks]
+            blocks[-1].lines.append(line)
+    return blocks

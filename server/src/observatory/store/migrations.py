@@ -34,6 +34,8 @@ _LEDGER = (
 def migrate(client: Client, facts: Sequence[FactTable]) -> list[str]:
     """Apply what has not been applied yet and return its names.
 
+    A migration may have been cut short by the end of the process, so each statement must bear to be run again.
+
     Raises:
         MigrationError: naming the migration and what the store said.
     """

@@ -1,6 +1,6 @@
 -- The Collector's table (columns of its ClickHouse exporter, read at contrib commit 2bf6b9e1f8c8), then ours.
 -- Columns of ours are computed by the table, so a stock Collector can write it too.
-CREATE TABLE otel_traces (
+CREATE TABLE IF NOT EXISTS otel_traces (
     Timestamp DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     TraceId String CODEC(ZSTD(1)),
     SpanId String CODEC(ZSTD(1)),
@@ -40,7 +40,7 @@ ORDER BY (ServiceName, SpanName, toDateTime(Timestamp), Timestamp)
 SETTINGS {{durable}};
 
 -- One row per call of a service: narrow and time-ordered, so that a short window reads only its newest part.
-CREATE TABLE fact_calls (
+CREATE TABLE IF NOT EXISTS fact_calls (
     Timestamp DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     Environment LowCardinality(String),
     Service LowCardinality(String),

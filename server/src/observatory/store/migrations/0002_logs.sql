@@ -1,7 +1,7 @@
 -- The Collector's table (columns of its ClickHouse exporter, read at contrib commit 169e3b3e0562), then ours.
 -- Columns of ours are computed by the table, so a stock Collector can write it too.
 -- BodyKind says what the body was, because "1" and 1 have the same text.
-CREATE TABLE otel_logs (
+CREATE TABLE IF NOT EXISTS otel_logs (
     Timestamp DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     ObservedTimestamp DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     TraceId String CODEC(ZSTD(1)),

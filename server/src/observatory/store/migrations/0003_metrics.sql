@@ -2,7 +2,7 @@
 -- Columns of ours are computed by the table, so a stock Collector can write it too.
 -- Value, Sum, Min and Max are Nullable where the Collector has a plain float: absent is not 0.
 -- ValueInt keeps integers above 2^53.
-CREATE TABLE otel_metrics_gauge (
+CREATE TABLE IF NOT EXISTS otel_metrics_gauge (
     ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     ResourceSchemaUrl String CODEC(ZSTD(1)),
     ScopeName String CODEC(ZSTD(1)),
@@ -33,7 +33,7 @@ PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
 SETTINGS {{durable}};
 
-CREATE TABLE otel_metrics_sum (
+CREATE TABLE IF NOT EXISTS otel_metrics_sum (
     ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     ResourceSchemaUrl String CODEC(ZSTD(1)),
     ScopeName String CODEC(ZSTD(1)),
@@ -66,7 +66,7 @@ PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
 SETTINGS {{durable}};
 
-CREATE TABLE otel_metrics_histogram (
+CREATE TABLE IF NOT EXISTS otel_metrics_histogram (
     ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     ResourceSchemaUrl String CODEC(ZSTD(1)),
     ScopeName String CODEC(ZSTD(1)),
@@ -102,7 +102,7 @@ PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
 SETTINGS {{durable}};
 
-CREATE TABLE otel_metrics_exponential_histogram (
+CREATE TABLE IF NOT EXISTS otel_metrics_exponential_histogram (
     ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     ResourceSchemaUrl String CODEC(ZSTD(1)),
     ScopeName String CODEC(ZSTD(1)),
@@ -143,7 +143,7 @@ PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
 SETTINGS {{durable}};
 
-CREATE TABLE otel_metrics_summary (
+CREATE TABLE IF NOT EXISTS otel_metrics_summary (
     ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     ResourceSchemaUrl String CODEC(ZSTD(1)),
     ScopeName String CODEC(ZSTD(1)),
@@ -172,7 +172,7 @@ ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attribute
 SETTINGS {{durable}};
 
 -- One row per gauge, sum or histogram point: narrow and time-ordered, for the areas' short windows.
-CREATE TABLE fact_points (
+CREATE TABLE IF NOT EXISTS fact_points (
     Timestamp DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     Environment LowCardinality(String),
     Service LowCardinality(String),

@@ -1,7 +1,7 @@
 -- Calls per service and per edge, at 10 s and at 1 m, with quantile states that merge (relative error at most 1 %).
 -- One table for both resolutions and scopes: each further view costs every insert its planning.
 -- Latency is in milliseconds.
-CREATE TABLE rollup_calls (
+CREATE TABLE IF NOT EXISTS rollup_calls (
     Resolution UInt16,
     Scope LowCardinality(String),
     Timestamp DateTime('UTC'),
@@ -17,18 +17,18 @@ PARTITION BY (Resolution, toDate(Timestamp))
 ORDER BY (Scope, Timestamp, Environment, Service, Caller)
 SETTINGS {{durable}};
 
-CREATE VIEW rollup_services_10s AS
+CREATE VIEW IF NOT EXISTS rollup_services_10s AS
 SELECT Timestamp, Environment, Service, Calls, Failures, DurationNs, Latency
 FROM rollup_calls WHERE Resolution = 10 AND Scope = 'service';
 
-CREATE VIEW rollup_services_1m AS
+CREATE VIEW IF NOT EXISTS rollup_services_1m AS
 SELECT Timestamp, Environment, Service, Calls, Failures, DurationNs, Latency
 FROM rollup_calls WHERE Resolution = 60 AND Scope = 'service';
 
-CREATE VIEW rollup_edges_10s AS
+CREATE VIEW IF NOT EXISTS rollup_edges_10s AS
 SELECT Timestamp, Environment, Caller, Service, Calls, Failures, DurationNs, Latency
 FROM rollup_calls WHERE Resolution = 10 AND Scope = 'edge';
 
-CREATE VIEW rollup_edges_1m AS
+CREATE VIEW IF NOT EXISTS rollup_edges_1m AS
 SELECT Timestamp, Environment, Caller, Service, Calls, Failures, DurationNs, Latency
 FROM rollup_calls WHERE Resolution = 60 AND Scope = 'edge';
