@@ -173,6 +173,9 @@ def test_lists_maps_and_bytes_are_searched() -> None:
 HOSTILE = [
     "a." * 40_000,
     "eyJ-" * 20_000,
+    "SG.-" * 20_000,
+    "eyJaaaaaaaa." * 6_000,
+    '"secret":"' * 7_000,
     "aaaa " * 15_000,
     "4 " * 40_000,
     '"' * 70_000,

@@ -53,7 +53,8 @@ _WORD = r"(?!(?:the|and|for|with|from|was|are|not|but|has|had|were|been|our|thei
 
 RULES: tuple[Rule, ...] = (
     _shape(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", "private key"),
-    _shape(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?", "eyj"),
+    # The first parts are bounded, or a hostile text without the point is searched to its end from every start.
+    _shape(r"eyJ[A-Za-z0-9_-]{8,1000}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?", "eyj"),
     _shape(r"sk-[A-Za-z0-9_-]{16,}", "sk-"),  # OpenAI, Anthropic
     _shape(r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,}", "k_live", "k_test"),  # Stripe
     _shape(r"AIza[A-Za-z0-9_-]{30,}", "aiza"),  # Google
@@ -61,7 +62,7 @@ RULES: tuple[Rule, ...] = (
     _shape(r"glpat-[A-Za-z0-9_-]{20,}", "glpat-"),
     _shape(r"xox[abeprs]-[A-Za-z0-9-]{10,}", "xox"),  # Slack
     _shape(r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])", "akia", "asia"),  # AWS
-    _shape(r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}", "sg."),  # SendGrid
+    _shape(r"SG\.[A-Za-z0-9_-]{16,100}\.[A-Za-z0-9_-]{16,}", "sg."),  # SendGrid
     _shape(r"obs_[A-Za-z0-9_-]{16,}", "obs_"),
     _shape(r"gsk_[A-Za-z0-9]{20,}|xai-[A-Za-z0-9]{20,}", "gsk_", "xai-"),  # Groq, xAI
     _shape(r"\d{6,12}:[A-Za-z0-9_-]{32,40}(?![A-Za-z0-9_-])", ":", least=39),  # a Telegram bot
