@@ -1,22 +1,22 @@
 """The exception tree.
 
-    ObservatoryError
-    ├── SettingsError           a knob has a value it must not have
-    ├── StoreError              the telemetry store refused or failed
-    │   └── MigrationError      a migration or view could not be applied
-    ├── StateError              the control store refused or failed
-    ├── BodyError               a telemetry body that its sender must not send again
-    │   ├── MalformedBody       not a message of its signal (400)
-    │   ├── BodyTooLarge        over the limit, packed or unpacked (413)
-    │   └── UnsupportedBody     a content type or encoding we do not read (415)
-    ├── Overloaded              no room now; try again after `retry_after_s` (503)
-    ├── RequestError            a request of the API that cannot be met as it stands
-    │   ├── InvalidRequest      a value that is not allowed (422)
-    │   └── NotFound            no such thing (404)
-    └── AccessError
-        ├── Unauthenticated     no token, or not one of ours (401)
-        ├── Forbidden           a token without the scope asked for (403)
-        └── Throttled           too many attempts; try again after `retry_after_s` (429)
+ObservatoryError
+├── SettingsError           a knob has a value it must not have
+├── StoreError              the telemetry store refused or failed
+│   └── MigrationError      a migration or view could not be applied
+├── StateError              the control store refused or failed
+├── BodyError               a telemetry body that its sender must not send again
+│   ├── MalformedBody       not a message of its signal (400)
+│   ├── BodyTooLarge        over the limit, packed or unpacked (413)
+│   └── UnsupportedBody     a content type or encoding we do not read (415)
+├── Overloaded              no room now; try again after `retry_after_s` (503)
+├── RequestError            a request of the API that cannot be met as it stands
+│   ├── InvalidRequest      a value that is not allowed (422)
+│   └── NotFound            no such thing (404)
+└── AccessError
+    ├── Unauthenticated     no token, or not one of ours (401)
+    ├── Forbidden           a token without the scope asked for (403)
+    └── Throttled           too many attempts; try again after `retry_after_s` (429)
 """
 
 

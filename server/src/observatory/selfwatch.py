@@ -14,7 +14,9 @@ class Selfwatch:
         self.registry = CollectorRegistry()
         self.bodies = self._counter("bodies", "Bodies acknowledged.", "signal", "transport")
         self.body_bytes = self._counter("body_bytes", "Unpacked bytes of bodies acknowledged.", "signal")
-        self.duplicates = self._counter("duplicate_bodies", "Identical bodies acknowledged, not stored again.", "signal")
+        self.duplicates = self._counter(
+            "duplicate_bodies", "Identical bodies acknowledged, not stored again.", "signal"
+        )
         self.refusals = self._counter("refused_bodies", "Bodies refused, by reason.", "signal", "reason")
         self.rejections = self._counter("rejected_items", "Spans, points or records rejected.", "signal", "reason")
         self.rows = self._counter("rows", "Spans, points or records stored.", "signal")
