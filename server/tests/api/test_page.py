@@ -188,7 +188,7 @@ def test_a_body_with_nothing_in_it_is_unknown_throughout() -> None:
 def test_a_number_without_an_origin_says_so_and_a_list_needs_none() -> None:
     told = {"status": "healthy", "orders_executed_5m": 12, "venues": []}
     view = health_view({"timestamp": AS_OF, "services": {"trading_execution": told}}, [], NOW, 60)
-    area = next(area for area in view.areas if area.name == "Trading execution")
+    area = next(area for area in view.areas if area.name == "Trading Execution")
     assert [(figure.value, figure.origin) for figure in area.figures] == [("12", "origin not told"), ("none", "")]
 
 

@@ -7,21 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from observatory import catalogue
 from observatory.api.figures import UNKNOWN, age, age_s, figure, label, span
 
-AREAS = {
-    "ai_systems": "AI systems",
-    "signal_intelligence": "Signal intelligence",
-    "trading_execution": "Trading execution",
-    "market_data": "Market data",
-    "risk_management": "Risk management",
-    "credits": "Credits",
-    "strategies": "Strategies",
-    "costs": "Costs",
-    "emergency": "Emergency",
-    "resources": "Resources",
-}
-SERVICES = 65
+AREAS = {area.id: area.name for area in catalogue.load().areas}
+SERVICES = len(catalogue.load().services)
 
 _PRESENT = frozenset({"reporting", "idle"})
 _VERDICTS = frozenset({"healthy", "degraded", "critical", "unknown"})
