@@ -23,6 +23,7 @@ _HOSTS = re.compile(
 )
 # A home, a folder of temporary files or of a checkout: true on one machine only. The first part of an address is none.
 _MACHINE = re.compile(r"(?<![\w.:/{}~-])/(?:home|root|Users|work|workspace|mnt|tmp|private|var/folders)/[\w.-]+")
+_MADE = {".venv", ".venv-boot", ".git", "var", "node_modules", "__pycache__"}
 _THIS_FILE = Path(__file__).relative_to(ROOT).as_posix()
 
 
@@ -32,7 +33,8 @@ def _tracked(*patterns: str) -> list[Path]:
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     names = [name for name in answer.stdout.decode().split("\0") if name]
     if answer.returncode != 0:
-        names = [path.relative_to(ROOT).as_posix() for pattern in patterns for path in ROOT.rglob(pattern)]
+        found = (path.relative_to(ROOT) for pattern in patterns for path in ROOT.rglob(pattern))
+        names = [path.as_posix() for path in found if not _MADE & set(path.parts)]
     return [ROOT / name for name in names if (ROOT / name).is_file()]
 
 
