@@ -65,8 +65,7 @@ async def _live(
         await platform.run(seconds)
     finally:
         # Off the loop: a server that does not answer must not keep a second Ctrl-C from being heard.
-        sent = await asyncio.to_thread(telemetry.flush, _FLUSH_S)
-        await asyncio.to_thread(telemetry.shutdown)
+        sent = await asyncio.to_thread(telemetry.shutdown, _FLUSH_S)
     typer.echo("stopped" if sent else "stopped; the last telemetry could not be sent", err=not sent)
 
 

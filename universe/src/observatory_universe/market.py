@@ -157,7 +157,7 @@ class Market:
             self._start_impulse(price, now_s)
         if now_s >= price.drift_ends_s:
             price.drift_bps_per_s = 0.0
-        price.volume_ratio += (1.0 - price.volume_ratio) * 0.15
+        price.volume_ratio += (1.0 - price.volume_ratio) * 0.04
         noise_bps = self._chance.normal(0.0, price.deviation_bps * math.sqrt(_STEP_S))
         pull = (price.anchor - price.log) * _PULL_PER_S * _STEP_S
         price.log += pull + (noise_bps + price.drift_bps_per_s * _STEP_S) / 10_000

@@ -1,7 +1,7 @@
 """Merges the venues' feeds into one market view, and notices moves that stand out."""
 
 import statistics
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,10 +20,10 @@ _JUMP_AGE_NS: Final = 2_000_000_000
 
 @dataclass(slots=True)
 class _View:
-    """What is known of one symbol: the newest quote of each venue, and the merged mids of the last second."""
+    """What is known of one symbol: the newest quote of each venue, and each venue's mids of the last second."""
 
     quotes: dict[str, Quote] = field(default_factory=dict)
-    mids: deque[tuple[float, float]] = field(default_factory=deque)
+    mids: defaultdict[str, deque[tuple[float, float]]] = field(default_factory=lambda: defaultdict(deque))
     quiet_until_s: float = 0.0
 
 
@@ -58,17 +58,14 @@ class MarketDataCoordinator(Service):
         return statistics.fmean(quote.mid for quote in quotes)
 
     def _take_in(self, frame: Frame) -> MarketEvent | None:
-        view, now_s = self._views[frame.quote.symbol], self.clock.now_s()
-        before = view.quotes.get(frame.quote.venue)
-        view.quotes[frame.quote.venue] = frame.quote
-        if before is None:
-            # A venue that joins shifts the mean of all without any move of the market.
-            view.mids.clear()
-        # One venue's own mid against its own past: the mean of all would show a jump only by quarters.
-        view.mids.append((now_s, frame.quote.mid))
-        while view.mids[0][0] < now_s - _LOOK_BACK_S:
-            view.mids.popleft()
-        move_bps = (frame.quote.mid / view.mids[0][1] - 1) * 10_000
+        view, now_s, venue = self._views[frame.quote.symbol], self.clock.now_s(), frame.quote.venue
+        view.quotes[venue] = frame.quote
+        # A venue against its own past: venues always differ a little, and their mean would show a jump by parts.
+        mids = view.mids[venue]
+        mids.append((now_s, frame.quote.mid))
+        while mids[0][0] < now_s - _LOOK_BACK_S:
+            mids.popleft()
+        move_bps = (frame.quote.mid / mids[0][1] - 1) * 10_000
         if abs(move_bps) < _STANDS_OUT_BPS or now_s < view.quiet_until_s:
             return None
         view.quiet_until_s = now_s + _QUIET_AFTER_S

@@ -8,9 +8,9 @@ from observatory_universe.credits.ledger import CreditLedger
 from observatory_universe.service import Service, World
 from observatory_universe.strategies import KINDS
 from observatory_universe.trade import Signal, usd
-from observatory_universe.users import User
+from observatory_universe.users import Plan, User
 
-_MONTH_CREDITS: Final = {"free": 0.0, "pro": 0.25, "whale": 1.0}
+_MONTH_CREDITS: Final[dict[Plan, float]] = {"free": 0.0, "pro": 0.25, "whale": 1.0}
 
 
 class SignalChannelService(Service):
@@ -69,4 +69,4 @@ class SignalChannelService(Service):
             members &= users.keys()
             plans = Counter(users[user_id].plan for user_id in members)
             for plan in _MONTH_CREDITS:
-                obs.facts.subscriptions(plans[plan], channel=kind, plan=plan)  # type: ignore[index]
+                obs.facts.subscriptions(plans[plan], channel=kind, plan=plan)
