@@ -105,7 +105,7 @@ def _disk(folder: Path) -> list[tuple[str, str, str, str, str]]:
 
 
 def _row(what: str, values: Sequence[float], bar: str, form: str = "{:,.1f}") -> tuple[str, str, str, str, str]:
-    return (what, *(form.format(pick(values)) for pick in (statistics.median, min, max)), bar)
+    return what, form.format(statistics.median(values)), form.format(min(values)), form.format(max(values)), bar
 
 
 def _quantile(seconds: Sequence[float], q: float) -> float:

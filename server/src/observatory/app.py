@@ -27,6 +27,7 @@ from observatory.ingest.known import KnownBodies
 from observatory.otlp.signals import Signal
 from observatory.selfwatch import Selfwatch
 from observatory.settings import Settings
+from observatory.store.backup import Manifest, freeze
 from observatory.tick import Knobs, Snapshots, Tick
 
 _log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
     clock = clock or Clock()
     selfwatch = Selfwatch()
     async with AsyncExitStack() as stack:
-        stack.enter_context(_alone(settings.data_dir))
+        stack.enter_context(sole_owner(settings.data_dir))
         control = await state.open_store(settings.state_dsn)
         stack.push_async_callback(control.close)
         tokens = Tokens(control, clock)
@@ -74,6 +75,7 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         await _in_background(stack, tick.run(), "tick")
         await _in_background(stack, tokens.refresh(), "tokens")
         web = _web(settings, clock, selfwatch, tokens, door, snapshots, services)
+        web.state.back_up = partial(_back_up, telemetry, settings.backups, clock)
         yield Observatory(settings, clock, selfwatch, control, tokens, telemetry, door, snapshots, web)
 
 
@@ -167,6 +169,10 @@ def _web(
     return web
 
 
+def _back_up(telemetry: store.Store, folder: Path, clock: Clock, name: str) -> tuple[str, Manifest]:
+    return str(folder / name), freeze(telemetry, folder / name, clock.now())
+
+
 async def _in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None], name: str) -> None:
     task = asyncio.create_task(work, name=name)
 
@@ -179,7 +185,7 @@ async def _in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None],
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def sole_owner(folder: Path) -> Iterator[None]:
     """Hold the data folder. The embedded engine bears one process per path, and two would replay the same intents."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:

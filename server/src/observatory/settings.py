@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     store_dsn: str = Field("", description="Telemetry store: chdb:///path or clickhouse://…; empty: below data_dir.")
     state_url: str = Field("", description="Control store as an SQLAlchemy URL; empty: SQLite below data_dir.")
 
+    backup_dir: Path | None = Field(None, description="Folder of backups; unset: below data_dir.")
+
     host: str = Field("127.0.0.1", description="Address to listen on; loopback unless set.")
     port: Port = Field(8600, description="Main port: API, pages and OTLP/HTTP. 0 takes a free one.")
     otlp_http_port: Port = Field(4318, description="Second port, OTLP/HTTP only. 0 takes a free one.")
@@ -67,6 +69,11 @@ class Settings(BaseSettings):
     def embedded(self) -> bool:
         """True when the telemetry store runs inside this process."""
         return self.dsn.startswith("chdb:")
+
+    @property
+    def backups(self) -> Path:
+        """The folder of backups in force."""
+        return (self.backup_dir or self.data_dir / "backups").absolute()
 
     @property
     def state_dsn(self) -> str:

@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 
 from observatory.api import (
     audit,
+    backups,
     docs,
     login_links,
     metrics,
@@ -39,6 +40,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     tokens.router,
     login_links.router,
     audit.router,
+    backups.router,
 )
 
 _STATIC = Path(__file__).parent / "static"

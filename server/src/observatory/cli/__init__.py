@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from observatory.cli import demo, login, serve
+from observatory.cli import demo, login, serve, vault
 from observatory.errors import ObservatoryError
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app.command("serve")(serve.command)
 app.command("demo")(demo.command)
 app.command("login")(login.link)
 app.command("token")(login.token)
+app.command("backup")(vault.backup)
+app.command("restore")(vault.restore)
 
 
 def main() -> None:

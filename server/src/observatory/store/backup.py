@@ -60,13 +60,18 @@ def freeze(store: Store, target: Path, now: datetime) -> Manifest:
     _check_embedded(store)
     if target.exists() and any(target.iterdir()):
         raise StoreError(f"{target} is not empty")
-    name = f"backup-{now:%Y%m%dT%H%M%S%f}"
+    # Letters, digits and underscores: anything else would be escaped in the name of the folder.
+    name = f"backup_{now:%Y%m%dT%H%M%S%f}"
     tables = _tables(store)
     shadow = _shadow(store) / name
+    filled = {table: _count(store, table) for table in tables}
     try:
         for table in tables:
             store.command(f"ALTER TABLE {table} FREEZE WITH NAME '{name}'")
         parts = {table: _collect(shadow, path, target / table) for table, path in tables.items()}
+        # A backup without the rows would be noticed on the day it is needed.
+        if missed := [table for table, rows in filled.items() if rows and not parts[table]]:
+            raise StoreError(f"backup into {target}: nothing was frozen of {', '.join(missed)}")
     except OSError as error:
         raise StoreError(f"backup into {target}: {error}") from error
     finally:
