@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from observatory.errors import ObservatoryError
 
-_STOP_S = 20
+_STOP_S = 30
 _PR_SET_PDEATHSIG = 1
 _TAIL_LINES = 15
 
@@ -33,14 +34,17 @@ class Child:
         Raises:
             ObservatoryError: with the end of its log.
         """
-        if self.process.returncode is not None:
+        status = self.process.returncode
+        if status is not None:
             tail = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
-            raise ObservatoryError("\n".join([f"{self.name} ended with status {self.process.returncode}:", *tail]))
+            raise ObservatoryError("\n".join([f"{self.name} ended {_words(status)}; its log is {self.log}:", *tail]))
 
 
 @asynccontextmanager
-async def started(name: str, module: Sequence[str], environment: Mapping[str, str], log: Path) -> AsyncIterator[Child]:
-    """Start `python -m <module> <arguments>`; on leaving, ask it to stop, and end it if it does not."""
+async def started(
+    name: str, module: Sequence[str], environment: Mapping[str, str], log: Path, hurry: asyncio.Event
+) -> AsyncIterator[Child]:
+    """Start `python -m <module> <arguments>`; on leaving, ask it to stop, and end it if it does not or once `hurry`."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -52,23 +56,30 @@ async def started(name: str, module: Sequence[str], environment: Mapping[str, st
             env=os.environ | environment,
             # Ctrl-C reaches the demo alone, which stops its children in order.
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
     try:
         yield Child(name, process, log)
     finally:
-        await _end(process)
+        await _end(process, hurry)
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: asyncio.subprocess.Process, hurry: asyncio.Event) -> None:
     if process.returncode is not None:
         return
     process.send_signal(signal.SIGTERM)
-    try:
-        await asyncio.wait_for(process.wait(), _STOP_S)
-    except TimeoutError:
-        process.kill()
+    waits = [asyncio.create_task(process.wait()), asyncio.create_task(hurry.wait())]
+    await asyncio.wait(waits, timeout=_STOP_S, return_when=asyncio.FIRST_COMPLETED)
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
+    for wait in waits:
+        wait.cancel()
+
+
+def _words(status: int) -> str:
+    return f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
 
 
 def _die_with_parent() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,9 +26,13 @@ from observatory.clock import Clock
 from observatory.errors import ObservatoryError
 from observatory.settings import Settings
 
+_PORTS = ("port", "otlp_http_port", "otlp_grpc_port")
 _SCOPES = ("ingest", "read", "operate", "admin", "user:u-0001")
 _START_S = 60
 _LINK_S = 600
+_ANSWER_S = 5
+_LOOK_EVERY_S = 2.0
+_ONE_WISH_S = 1.0
 
 
 def command(
@@ -41,60 +46,94 @@ def command(
 
 
 async def _demo(speed: str, seed: int, folder: Path, seconds: float) -> None:
+    stopping = _Stopping(asyncio.get_running_loop())
     folder.mkdir(parents=True, exist_ok=True)
-    settings = knobs.load(data_dir=folder / "observatory", **_free_ports())
-    tokens = await _tokens(settings)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    if seconds:
-        loop.call_later(seconds, stop.set)
-    print("Observatory is starting ...", flush=True)  # noqa: T201 - this is the demo's own voice
-    try:
-        await _run(settings, tokens, ["--speed", speed, "--seed", str(seed)], folder, stop)
-    finally:
+    with _alone(folder):
+        # What an earlier demo left when it was killed would be taken for this one's.
         (folder / "demo.json").unlink(missing_ok=True)
-    print("Stopped.", flush=True)  # noqa: T201
+        settings = _settings(folder / "observatory")
+        tokens = await _tokens(settings)
+        if seconds:
+            asyncio.get_running_loop().call_later(seconds, stopping.stop.set)
+        _say("Observatory is starting ...")
+        try:
+            await _run(settings, tokens, ["--speed", speed, "--seed", str(seed)], folder, stopping)
+        finally:
+            (folder / "demo.json").unlink(missing_ok=True)
+    _say("Stopped.")
+
+
+class _Stopping:
+    """Told by signals: the first asks to stop in order, a second Ctrl-C to end at once."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.stop = asyncio.Event()
+        self.hurry = asyncio.Event()
+        self._loop = loop
+        self._told_s = 0.0
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._tell, number)
+
+    def _tell(self, number: int) -> None:
+        if not self.stop.is_set():
+            self.stop.set()
+            self._told_s = self._loop.time()
+        # One wish may come as two signals: to the whole group, and once more from make or timeout.
+        elif number == signal.SIGINT and self._loop.time() - self._told_s > _ONE_WISH_S:
+            self.hurry.set()
 
 
 async def _run(
-    settings: Settings, tokens: Mapping[str, str], universe_options: list[str], folder: Path, stop: asyncio.Event
+    settings: Settings, tokens: Mapping[str, str], universe_options: list[str], folder: Path, stopping: _Stopping
 ) -> None:
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(_server(settings, folder))
-        addresses = await _announced(server, settings.data_dir / "serve.json", stop)
+        server = await stack.enter_async_context(_server(settings, folder, stopping.hurry))
+        addresses = await _announced(server, settings.data_dir / "serve.json", stopping.stop)
         if not addresses:
             return
-        async with httpx.AsyncClient(base_url=addresses["url"], timeout=10) as client:
-            login_url = await _login_url(client, tokens["admin"])
-            universe = await stack.enter_async_context(_universe(addresses, tokens["ingest"], universe_options, folder))
-            facts = {"url": addresses["url"], "login_url": login_url, "tokens": dict(tokens)} | {
-                key: addresses[key] for key in ("otlp_http", "otlp_grpc")
+        async with httpx.AsyncClient(base_url=addresses["url"], timeout=_ANSWER_S) as client:
+            facts = {
+                "url": addresses["url"],
+                "login_url": await _login_url(client, tokens["admin"]),
+                "tokens": dict(tokens),
+                "otlp_http": addresses["otlp_http"],
+                "otlp_grpc": addresses["otlp_grpc"],
             }
+            universe = await stack.enter_async_context(
+                _universe(addresses, tokens["ingest"], universe_options, folder, stopping.hurry)
+            )
             _write(folder / "demo.json", facts)
             client.headers["Authorization"] = f"Bearer {tokens['read']}"
-            await _watch(client, facts, [server, universe], stop)
+            await _watch(client, facts, [server, universe], stopping.stop)
+        _say("Stopping: what is on its way is stored first. Ctrl-C again ends at once.")
 
 
 async def _watch(
     client: httpx.AsyncClient, facts: Mapping[str, Any], children: list[Child], stop: asyncio.Event
 ) -> None:
-    screen = console.open_screen(facts["url"], facts["login_url"])
-    with screen:
+    with console.open_screen(facts) as screen:
         while not stop.is_set():
             for child in children:
                 child.still_runs()
-            with contextlib.suppress(httpx.HTTPError):
-                answer = await client.get("/api/v1/monitoring/system-health")
-                if answer.is_success:
-                    screen.show(answer.json())
+            await _look(client, screen)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), 2.0)
+                await asyncio.wait_for(stop.wait(), _LOOK_EVERY_S)
+
+
+async def _look(client: httpx.AsyncClient, screen: console.Screen) -> None:
+    try:
+        answer = await client.get("/api/v1/monitoring/system-health")
+    except httpx.HTTPError as error:
+        screen.miss(f"the server does not answer: {error or type(error).__name__}")
+        return
+    if answer.is_success:
+        screen.show(answer.json())
+    else:
+        screen.miss(f"no health yet: {answer.json().get('detail', answer.status_code)}")
 
 
 @asynccontextmanager
-async def _server(settings: Settings, folder: Path) -> AsyncIterator[Child]:
+async def _server(settings: Settings, folder: Path, hurry: asyncio.Event) -> AsyncIterator[Child]:
     environment = {
         "OBSERVATORY_DATA_DIR": str(settings.data_dir),
         "OBSERVATORY_PORT": str(settings.port),
@@ -102,17 +141,19 @@ async def _server(settings: Settings, folder: Path) -> AsyncIterator[Child]:
         "OBSERVATORY_OTLP_GRPC_PORT": str(settings.otlp_grpc_port),
     }
     (settings.data_dir / "serve.json").unlink(missing_ok=True)
-    async with started("the server", ["observatory.cli", "serve"], environment, folder / "server.log") as child:
+    async with started("the server", ["observatory.cli", "serve"], environment, folder / "server.log", hurry) as child:
         yield child
 
 
 @asynccontextmanager
-async def _universe(addresses: Mapping[str, str], token: str, options: list[str], folder: Path) -> AsyncIterator[Child]:
+async def _universe(
+    addresses: Mapping[str, str], token: str, options: list[str], folder: Path, hurry: asyncio.Event
+) -> AsyncIterator[Child]:
     # The token goes by the environment: a command line is for everybody to read.
     arguments = ["observatory_universe", "run", "--endpoint", addresses["otlp_http"]]
     arguments += ["--token-env", "OBSERVATORY_INGEST_TOKEN", *options]
     environment = {"OBSERVATORY_INGEST_TOKEN": token}
-    async with started("the universe", arguments, environment, folder / "universe.log") as child:
+    async with started("the universe", arguments, environment, folder / "universe.log", hurry) as child:
         yield child
 
 
@@ -154,11 +195,12 @@ async def _login_url(client: httpx.AsyncClient, admin: str) -> str:
     return url
 
 
-def _free_ports() -> dict[str, int]:
-    """The usual ports; a free one in place of each that is taken."""
-    usual = {name: Settings.model_fields[name].default for name in ("port", "otlp_http_port", "otlp_grpc_port")}
-    taken = {name: 0 for name, port in usual.items() if _taken(port)}
-    return {name: int(os.environ.get(f"OBSERVATORY_{name.upper()}", taken.get(name, usual[name]))) for name in usual}
+def _settings(data_dir: Path) -> Settings:
+    """The knobs in force, with a free port in place of each usual one that is taken."""
+    settings = knobs.load(data_dir=data_dir)
+    # A port that somebody has set is wanted: if it is taken, the server says so and ends.
+    usual = {name for name in _PORTS if name not in settings.model_fields_set}
+    return knobs.load(data_dir=data_dir, **{name: 0 for name in usual if _taken(getattr(settings, name))})
 
 
 def _taken(port: int) -> bool:
@@ -172,3 +214,18 @@ def _write(path: Path, facts: Mapping[str, Any]) -> None:
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(facts, file, indent=2)
     part.rename(path)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    # A second demo would take the first one's tokens away before its server finds the data in use.
+    with (folder / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ObservatoryError(f"another demo runs on {folder}; give this one another --folder") from None
+        yield
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - the demo's own voice

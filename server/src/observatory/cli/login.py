@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
@@ -10,6 +11,9 @@ import typer
 
 from observatory import settings as knobs
 from observatory.errors import ObservatoryError
+
+# A backup may take minutes; whether anybody listens is known at once.
+_PATIENCE = httpx.Timeout(600, connect=5)
 
 
 def link(scope: Annotated[str, typer.Option(help="What the session may do: read, operate or admin.")] = "read") -> None:
@@ -32,18 +36,33 @@ def ask(path: str, wanted: dict[str, Any]) -> dict[str, Any]:
         ObservatoryError: if no server runs there, or it refuses.
     """
     folder = knobs.load().data_dir
-    try:
-        url = json.loads((folder / "serve.json").read_text(encoding="utf-8"))["url"]
-        admin = (folder / "admin.token").read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ObservatoryError(f"no server runs on {folder}: {error.filename} is missing") from None
+    url, admin = _running(folder)
     try:
         answer = httpx.post(
-            f"{url}/api/v1/monitoring/{path}", json=wanted, headers={"Authorization": f"Bearer {admin}"}, timeout=600
+            f"{url}/api/v1/monitoring/{path}",
+            json=wanted,
+            headers={"Authorization": f"Bearer {admin}"},
+            timeout=_PATIENCE,
         )
+        body: dict[str, Any] = answer.json()
     except httpx.HTTPError as error:
-        raise ObservatoryError(f"{url} does not answer: {error}") from None
-    body: dict[str, Any] = answer.json()
+        raise ObservatoryError(f"no server runs on {folder}: {url} does not answer ({error})") from None
+    except ValueError:
+        raise ObservatoryError(f"{url} is not an Observatory: it answered {answer.status_code} without JSON") from None
     if not answer.is_success:
-        raise ObservatoryError(str(body.get("detail", body)))
+        raise ObservatoryError(f"{url} refused: {body.get('detail', body)}")
     return body
+
+
+def _running(folder: Path) -> tuple[str, str]:
+    """Where the server on the data folder listens, and its first administrator's token."""
+    try:
+        url = json.loads((folder / "serve.json").read_text(encoding="utf-8"))["url"]
+        return url, (folder / "admin.token").read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        name = Path(error.filename).name
+        raise ObservatoryError(
+            f"no server runs on {folder}: there is no {name} (OBSERVATORY_DATA_DIR says which folder)"
+        ) from None
+    except OSError as error:
+        raise ObservatoryError(f"{error.filename}: {error.strerror}") from None
