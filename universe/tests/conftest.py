@@ -84,7 +84,13 @@ class Recording:
 Live = Callable[..., Recording]
 
 
-def live(seed: int = 7, seconds: float | None = 60, stop_after_s: float | None = None, pace: str = "calm") -> Recording:
+def live(
+    seed: int = 7,
+    seconds: float | None = 60,
+    stop_after_s: float | None = None,
+    pace: str = "calm",
+    prepare: Callable[[Universe], None] = lambda universe: None,
+) -> Recording:
     """Lets a universe live for so many virtual seconds, or until it is stopped from outside."""
     spans, logs, reader = InMemorySpanExporter(), InMemoryLogRecordExporter(), InMemoryMetricReader()
     providers = obs.Providers(TracerProvider(), LoggerProvider(), MeterProvider([reader]))
@@ -92,6 +98,7 @@ def live(seed: int = 7, seconds: float | None = 60, stop_after_s: float | None =
     providers.logger.add_log_record_processor(SimpleLogRecordProcessor(logs))
     loop = JumpingLoop()
     universe = Universe(seed, PACES[pace], loop.clock())
+    prepare(universe)
     telemetry = obs.configure(
         service_name="test", services=universe.service_ids, providers=providers, set_globals=False
     )

@@ -12,6 +12,10 @@ from observatory_universe.chance import Chance
 from observatory_universe.clock import Clock
 from observatory_universe.ids import Ids
 from observatory_universe.line import Line
+from observatory_universe.market import VENUES
+from observatory_universe.outside.exchanges import Exchange, OrderRejectedError
+from observatory_universe.trade import Fill, Order
+from observatory_universe.universe import Universe
 from observatory_universe.users import Users
 
 
@@ -114,3 +118,33 @@ async def test_a_hurried_clock_wakes_whoever_waits() -> None:
     clock.hurry()
     await asyncio.wait_for(waiting, 5)
     await asyncio.wait_for(clock.sleep(3_600), 5)
+
+
+class _Refusing(Exchange):
+    """A venue that takes no order."""
+
+    async def market_order(self, order: Order) -> list[Fill]:
+        raise OrderRejectedError("closed")
+
+
+def test_venues_that_refuse_everything_halt_live_trading_and_leave_paper_alone(live: Any) -> None:
+    def refuse(universe: Universe) -> None:
+        for venue in VENUES:
+            universe.platform.exchanges[venue] = _Refusing(venue, universe.world)
+
+    recording = live(seconds=60, prepare=refuse)
+    orders = recording.named("order.execute")
+    rejected = [span for span in orders if span.attributes["order.status"] == "rejected"]
+    skipped = [
+        s
+        for s in recording.named("strategy.execute")
+        if s.attributes.get("observatory.outcome.reason") == "trading_halted"
+    ]
+    assert len(rejected) >= 20
+    assert {span.attributes["order.reject_reason"] for span in rejected} == {"closed"}
+    assert skipped
+    activations = recording.events("emergency.activated")
+    assert activations[0]["safety.reason"] == "orders_rejected"
+    assert {span.attributes["order.status"] for span in orders if span.attributes["order.mode"] == "paper"} == {
+        "filled"
+    }

@@ -34,6 +34,8 @@ class EmergencyManager(Service):
         reason = self._reason(await self._trades.reject_ratio())
         if reason is not None and not self.active:
             await self._activate(reason)
+        elif reason is None and self.active:
+            await self._end()
         return self.active
 
     def _reason(self, rejected: tuple[float, int]) -> str | None:
@@ -48,6 +50,15 @@ class EmergencyManager(Service):
     async def _activate(self, reason: str) -> None:
         self.active = True
         obs.facts.emergency_activated(name="trading_halt", from_="normal", to="halted", reason=reason)
+        await self._trades.halt(True)
+        await self._tell("trading_halted")
+
+    async def _end(self) -> None:
+        self.active = False
+        await self._trades.halt(False)
+        await self._tell("trading_resumed")
+
+    async def _tell(self, kind: str) -> None:
         for user in self.world.users.everybody():
-            await self._telegram.send(user, "emergency")
-            await self._websocket.push(user, "emergency")
+            await self._telegram.send(user, kind)
+            await self._websocket.push(user, kind)

@@ -17,20 +17,11 @@ class StateCoordinator(Service):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._values: OrderedDict[str, object] = OrderedDict()
-        self.hits = 0
-        self.misses = 0
-
-    @property
-    def used_bytes(self) -> int:
-        """What the keys would take in the key-value store."""
-        return 18_000_000 + 900 * len(self._values)
 
     @obs.service("state_coordinator", "read")
     async def read(self, key: str) -> object | None:
         await self.work(0.8)
-        found = self._values.get(key)
-        self.hits, self.misses = self.hits + (found is not None), self.misses + (found is None)
-        return found
+        return self._values.get(key)
 
     @obs.service("state_coordinator", "write")
     async def write(self, key: str, value: object) -> None:

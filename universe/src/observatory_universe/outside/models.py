@@ -24,9 +24,7 @@ class Completion:
     """What a model answered, apart from its words."""
 
     response_id: str
-    input_tokens: int
     output_tokens: int
-    took_s: float
 
 
 _OPENAI: Final = ("openai", "chat", "api.openai.com")
@@ -65,7 +63,6 @@ class Models:
         """Asks one model. Takes the time to the first chunk and then the time of the output's tokens."""
         response_id = self._ids.next("response")
         wanted = round(self._chance.duration_s(output_tokens, 0.15))
-        begun_s = self._clock.now_s()
         with obs.facts.model_call(
             operation=model.operation,
             provider=model.provider,
@@ -84,4 +81,4 @@ class Models:
             call.cache_read_tokens = cached_tokens or None
             call.output_tokens = wanted
             call.finish_reasons = ["stop"]
-        return Completion(response_id, input_tokens, wanted, self._clock.now_s() - begun_s)
+        return Completion(response_id, wanted)

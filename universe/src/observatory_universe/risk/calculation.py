@@ -71,10 +71,6 @@ class CorrelationAnalysisEngine(Service):
 
     id = "correlation_analysis_engine"
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
-        self.computed_at_s: float | None = None
-
     @obs.service("correlation_analysis_engine", "compute")
     async def compute(self) -> dict[tuple[str, str], float]:
         """Correlation of each pair of symbols over one hour."""
@@ -82,7 +78,6 @@ class CorrelationAnalysisEngine(Service):
             await self.work(120)
             pairs = {pair: self.chance.between(0.35, 0.9) for pair in combinations(SYMBOLS, 2)}
             correlation.pairs = len(pairs)
-        self.computed_at_s = self.clock.now_s()
         return pairs
 
 

@@ -16,7 +16,8 @@ from observatory_universe.outside.exchanges import FEE_RATIO, Exchange, OrderRej
 from observatory_universe.service import Service, World
 from observatory_universe.trade import Fill, Order, usd
 
-_REMEMBERED: Final = 200
+_REMEMBERED: Final = 1_000
+_RECENT_S: Final = 60.0
 
 
 def order_fact(order: Order, quote: Quote, caused_by: SpanContext | None) -> obs.facts.order:
@@ -71,7 +72,8 @@ class TradeExecutionService(Service):
         self._prices = prices
         self._state = state
         self._journal = journal
-        self._rejected: deque[bool] = deque(maxlen=_REMEMBERED)
+        self._ended: deque[tuple[float, bool]] = deque(maxlen=_REMEMBERED)
+        self.is_halted = False
 
     @obs.service("trade_execution_service", "place_order")
     async def place(self, order: Order, caused_by: SpanContext | None = None) -> SpanContext | None:
@@ -95,16 +97,23 @@ class TradeExecutionService(Service):
                 write_fills(fact, order)
                 order.status = "filled"
                 self._step(order, "acknowledged", "filled")
-        self._rejected.append(order.status == "rejected")
+        self._ended.append((self.clock.now_s(), order.status == "rejected"))
         await self._journal.write(f"order_{order.status}", order.id)
         return fact.span_context
 
     @obs.service("trade_execution_service", "reject_ratio")
     async def reject_ratio(self) -> tuple[float, int]:
-        """The share of the last orders that venues rejected, and of how many."""
+        """The share of the last minute's orders that venues rejected, and of how many."""
         await self.work(0.5)
-        orders = len(self._rejected)
-        return (sum(self._rejected) / orders if orders else 0.0, orders)
+        since_s = self.clock.now_s() - _RECENT_S
+        recent = [rejected for ended_s, rejected in self._ended if ended_s >= since_s]
+        return (sum(recent) / len(recent) if recent else 0.0, len(recent))
+
+    @obs.service("trade_execution_service", "halt")
+    async def halt(self, halted: bool) -> None:
+        """Stops opening live positions, or lets it go on. What is open may still be closed."""
+        await self.work(0.5)
+        self.is_halted = halted
 
     def _reject(self, order: Order, fact: obs.facts.order, reason: str) -> None:
         order.status = "rejected"

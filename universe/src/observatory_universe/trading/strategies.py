@@ -129,6 +129,8 @@ class UnifiedStrategyService(Service):
 
     async def _prepare(self, user: User, order: Order) -> str | None:
         """Sizes and routes the order. Returns why it must not go out, or None."""
+        if order.mode == "live" and self._live.is_halted:
+            return "trading_halted"
         if not await self._coordinator.coordinate(user, order.symbol, order.side):
             return "already_positioned"
         order.quantity = await self._sizing.size(user, order)
