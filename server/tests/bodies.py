@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
+import json
 import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from google.protobuf import json_format
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -31,6 +34,11 @@ class Traces:
     spans: tuple[str, ...]
 
 
+def now_ns() -> int:
+    """The time at which telemetry is sent, unless a test says another."""
+    return time.time_ns()
+
+
 def attributes(values: Mapping[str, str | int]) -> list[KeyValue]:
     """Attributes as they stand in a message."""
     return [
@@ -48,7 +56,7 @@ def traces(
     environment: str, spans: int = 1, at_ns: int | None = None, values: Mapping[str, str | int] | None = None
 ) -> Traces:
     """A body with root spans of 5 ms that end now, or at `at_ns`; each in a trace of its own."""
-    end_ns = time.time_ns() if at_ns is None else at_ns
+    end_ns = now_ns() if at_ns is None else at_ns
     request = ExportTraceServiceRequest()
     holder = request.resource_spans.add()
     holder.resource.attributes.extend(resource(environment))
@@ -75,7 +83,7 @@ def logs(environment: str, records: int = 1, at_ns: int | None = None) -> bytes:
     holder.resource.attributes.extend(resource(environment))
     scope = holder.scope_logs.add()
     for _ in range(records):
-        record = scope.log_records.add(time_unix_nano=time.time_ns() if at_ns is None else at_ns, severity_text="INFO")
+        record = scope.log_records.add(time_unix_nano=now_ns() if at_ns is None else at_ns, severity_text="INFO")
         record.body.string_value = uuid.uuid4().hex
     return request.SerializeToString()
 
@@ -87,7 +95,7 @@ def metrics(environment: str, points: int = 1, at_ns: int | None = None) -> byte
     holder.resource.attributes.extend(resource(environment))
     metric = holder.scope_metrics.add().metrics.add(name="shop.stock", unit="1")
     for number in range(points):
-        point = metric.gauge.data_points.add(time_unix_nano=time.time_ns() if at_ns is None else at_ns)
+        point = metric.gauge.data_points.add(time_unix_nano=now_ns() if at_ns is None else at_ns)
         point.as_double = number
         point.attributes.extend(attributes({"id": uuid.uuid4().hex}))
     return request.SerializeToString()
@@ -97,3 +105,13 @@ def endless(environment: str, spans: int) -> Iterator[Traces]:
     """Ever new bodies of model calls."""
     for _ in itertools.count():
         yield traces(environment, spans, values=GENAI)
+
+
+def as_json(data: bytes) -> bytes:
+    """A request of traces as OTLP/JSON writes it: ids in hex."""
+    tree = json_format.MessageToDict(ExportTraceServiceRequest.FromString(data), use_integers_for_enums=True)
+    for holder in tree["resourceSpans"]:
+        for scope in holder["scopeSpans"]:
+            for span in scope["spans"]:
+                span |= {name: base64.b64decode(span[name]).hex() for name in ("traceId", "spanId")}
+    return json.dumps(tree).encode()

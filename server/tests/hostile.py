@@ -28,6 +28,12 @@ def deep_wrong_type() -> bytes:
     return message(1, message(2, message(2, span)))
 
 
+def deep_claim(size: int) -> bytes:
+    """A request, whole on the outside, in which the name of a span claims to be so long."""
+    span = varint(5 << 3 | 2) + varint(size) + b"pay"
+    return message(1, message(2, message(2, span)))
+
+
 def malformed(environment: str) -> Mapping[str, bytes]:
     """Bodies that are no request of traces, by what is wrong with them."""
     good = bodies.traces(environment, 3).data
@@ -41,6 +47,10 @@ def malformed(environment: str) -> Mapping[str, bytes]:
         "a known field of another type": b"\x08\x07",
         "a wrong type deep inside": deep_wrong_type(),
         "cut off deep inside": message(1, message(2, b"\x12\x7fabc")),
+        "a length deep inside that reaches into the next body": deep_claim(100),
+        "a length deep inside of 18 GiB": deep_claim(18 << 30),
+        "a length deep inside of 64 TiB": deep_claim(1 << 46),
+        "a length deep inside beyond any memory": deep_claim(1 << 62),
         "gzip that says it is none": gzip.compress(good),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,10 @@ _MALFORMED = {
     436,  # PROTOBUF_BAD_CAST: a flag that is neither 0 nor 1
     444,  # UNKNOWN_PROTOBUF_FORMAT: a known field of another wire type, or no protobuf at all
 }
+# LOGICAL_ERROR, MEMORY_LIMIT_EXCEEDED: the parser believes a length deep inside and asks for that much memory. It is
+# the body's fault if no part of the batch can need so much, else the store's trouble.
+_NO_MEMORY = {49, 241}
+_CLAIM = re.compile(r"(?:allocate chunk of|Too large size) \(?(?P<number>[\d.]+)\)?(?: (?P<unit>[KMGTPE])iB)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ class Writer:
                 parameters={"batch": batch.id},
             ).result_rows
         except ClickHouseError as error:
-            if _malformed(error):
+            if _malformed(error, batch):
                 raise MalformedBody(f"not a request of {batch.signal}") from error
             raise StoreError(str(error)) from error
         return Stored(*found[0]) if found else Stored(0, 0)
@@ -124,8 +129,20 @@ class Writer:
         }
 
 
-def _malformed(error: ClickHouseError) -> bool:
-    return isinstance(error, Error) and error.code in _MALFORMED and _PARSER in str(error)
+def _malformed(error: ClickHouseError, batch: Batch) -> bool:
+    if not isinstance(error, Error) or _PARSER not in str(error):
+        return False
+    return error.code in _MALFORMED or (error.code in _NO_MEMORY and _claimed_bytes(str(error)) > _most_needed(batch))
+
+
+def _claimed_bytes(text: str) -> float:
+    claim = _CLAIM.search(text)
+    return float(claim["number"]) * 1024.0 ** " KMGTPE".index(claim["unit"] or " ") if claim else 0.0
+
+
+def _most_needed(batch: Batch) -> int:
+    # A packed number of one byte becomes eight, and the parser's buffers double.
+    return 64 * (batch.path.stat().st_size + (1 << 20))
 
 
 def _write_schema(folder: Path, signal: Signal) -> Path:
