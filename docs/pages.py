@@ -78,7 +78,8 @@ def indicators() -> str:
         f"The {len(areas.load())} areas and what is measured in each, from"
         " `server/src/observatory/areas/<area>/indicators.yaml`. An indicator is judged when it has a bound, a value"
         " and its least samples; an area is as bad as its worst judged indicator. An indicator with services under"
-        " *0 from* is 0, and not unknown, when nothing was seen and the heartbeats of those services are fresh."
+        " *0 from* is 0, and not unknown, when nothing was seen and the heartbeats of those services are fresh. The"
+        " contract that the bounds come from is [contract.md](../contract.md)."
     )
     lines: list[str] = []
     for area in areas.load():
