@@ -88,7 +88,7 @@ async def test_before_the_first_round_everything_is_unknown_and_nothing_is_green
     for snapshots in (server.snapshots, None):
         server.app.state.snapshots = snapshots
         page = (await read(server)).text
-        assert page.count('class="badge unknown"') == 11
+        assert page.count('class="badge unknown"') == 21
         assert "badge healthy" not in page
         assert "<strong>0 of 65</strong> services reporting" in page
         assert "there is no round of indicators yet" in page
@@ -134,6 +134,32 @@ async def test_nothing_that_was_measured_is_taken_as_markup(server: Any) -> None
     assert 'class="badge unknown"' in page
 
 
+async def test_each_area_is_told_in_a_few_numbers_first_and_what_is_not_measured_looks_so(server: Any) -> None:
+    server.snapshots.latest = snapshot(body(), all_services())
+    page = (await read(server)).text
+    glance = page[page.index('class="glance"') : page.index('id="areas"')]
+    ai = glance[glance.index("#ai_systems") : glance.index("#signal_intelligence")]
+    assert re.findall(r"<span( class=\"none\")?>([^<]+)</span>", ai) == [
+        ("", "p95 1,200 ms"),
+        ("", "2 models"),
+        ("", "errors 2 %"),
+        (' class="none"', "—/h"),
+        (' class="none"', "— calls"),
+    ]
+    assert glance.count("nothing measured") == 9
+
+
+async def test_services_that_need_a_look_come_first_and_absent_ones_are_named(server: Any) -> None:
+    ill = service(66, status="critical", load_state="silent", reasons=["silent for 50 s"])
+    server.snapshots.latest = snapshot(body(), [*all_services(), ill])
+    page = (await read(server)).text
+    assert "<strong>1 silent:</strong> Service 66" in page
+    assert "<strong>1 never loaded:</strong> Service 65" in page
+    rows = re.findall(r'<th scope="row">(Service \d+)', page)
+    assert rows[:3] == ["Service 66", "Service 65", "Service 1"]
+    assert len(rows) == 66
+
+
 async def test_the_page_needs_no_script_and_nothing_from_elsewhere(server: Any) -> None:
     server.snapshots.latest = snapshot(body(), all_services())
     for path in ("/", "/selfwatch", "/login"):
@@ -142,7 +168,7 @@ async def test_the_page_needs_no_script_and_nothing_from_elsewhere(server: Any) 
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert "frame-ancestors 'none'" in policy
-        assert re.findall(r"(?:src|href|action)=\"(?!/)[^\"]*\"", answer.text) == []
+        assert re.findall(r"(?:src|href|action)=\"(?![/#])[^\"]*\"", answer.text) == []
         assert "<script" not in answer.text
         assert " style=" not in answer.text
         assert re.findall(r"\son[a-z]+=", answer.text) == []

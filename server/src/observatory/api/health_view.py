@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from observatory import catalogue
+from observatory.api import headlines
 from observatory.api.figures import UNKNOWN, age, age_s, figure, label, span
 
 AREAS = {area.id: area.name for area in catalogue.load().areas}
 SERVICES = len(catalogue.load().services)
 
 _PRESENT = frozenset({"reporting", "idle"})
-_VERDICTS = frozenset({"healthy", "degraded", "critical", "unknown"})
+_ORDER = {"critical": 0, "degraded": 1, "unknown": 2, "healthy": 3}
 _NOT_FIGURES = frozenset({"status", "reasons", "warnings", "provenance", "since", "priority", "name", "id"})
 
 
@@ -29,12 +30,23 @@ class FigureView:
 
 
 @dataclass(frozen=True, slots=True)
-class AreaView:
-    """One of the ten areas."""
+class HeadlineView:
+    """One of the few numbers of an area that come first, in words."""
 
+    text: str
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AreaView:
+    """One of the ten areas: what comes first of it, and all of it."""
+
+    id: str
     name: str
+    priority: str
     status: str
     reasons: tuple[str, ...]
+    headlines: tuple[HeadlineView, ...]
     figures: tuple[FigureView, ...]
 
 
@@ -60,11 +72,13 @@ class ServiceView:
 
 @dataclass(frozen=True, slots=True)
 class HealthView:
-    """The whole page."""
+    """The whole page. The services that need a look come first."""
 
     status: str
     reasons: tuple[str, ...]
     reporting: int
+    silent: tuple[str, ...]
+    never_loaded: tuple[str, ...]
     age: str
     areas: tuple[AreaView, ...]
     services: tuple[ServiceView, ...]
@@ -72,8 +86,8 @@ class HealthView:
 
 def nothing_yet() -> HealthView:
     """The page before the first round: everything is unknown."""
-    areas = tuple(AreaView(title, "unknown", (), ()) for title in AREAS.values())
-    return HealthView("unknown", ("there is no round of indicators yet",), 0, UNKNOWN, areas, ())
+    areas = tuple(AreaView(area, title, "", "unknown", (), (), ()) for area, title in AREAS.items())
+    return HealthView("unknown", ("there is no round of indicators yet",), 0, (), (), UNKNOWN, areas, ())
 
 
 def health_view(
@@ -97,9 +111,11 @@ def health_view(
         status=status,
         reasons=reasons,
         reporting=sum(1 for service in services if service.get("load_state") in _PRESENT),
+        silent=_named(services, "silent"),
+        never_loaded=_named(services, "never_loaded"),
         age=UNKNOWN if taken_s is None else f"{span(taken_s)} ago",
         areas=tuple(_area(area, areas.get(area, {}), now) for area in AREAS),
-        services=tuple(_service(service, now) for service in services),
+        services=tuple(sorted((_service(service, now) for service in services), key=lambda row: _ORDER[row.status])),
     )
 
 
@@ -110,7 +126,24 @@ def _area(area: str, fields: Mapping[str, Any], now: datetime) -> AreaView:
         for name, value in fields.items()
         if name not in _NOT_FIGURES
     )
-    return AreaView(AREAS[area], _status(fields.get("status")), _sentences(fields), figures)
+    return AreaView(
+        id=area,
+        name=AREAS[area],
+        priority=str(fields.get("priority", "")),
+        status=_status(fields.get("status")),
+        reasons=_sentences(fields),
+        headlines=tuple(_headline(each, fields) for each in headlines.of_area(area, fields) if figures),
+        figures=figures,
+    )
+
+
+def _headline(headline: headlines.Headline, fields: Mapping[str, Any]) -> HeadlineView:
+    told = headline.told(fields)
+    return HeadlineView(told or headline.untold, told is not None)
+
+
+def _named(services: Sequence[Mapping[str, Any]], load_state: str) -> tuple[str, ...]:
+    return tuple(str(each.get("name")) for each in services if each.get("load_state") == load_state)
 
 
 def _service(fields: Mapping[str, Any], now: datetime) -> ServiceView:
@@ -149,7 +182,7 @@ def _origin(value: object, provenance: Mapping[str, Any] | None, now: datetime) 
 
 def _status(status: object) -> str:
     # A word that is no verdict must not be painted as one.
-    return str(status) if status in _VERDICTS else "unknown"
+    return str(status) if status in _ORDER else "unknown"
 
 
 def _sentences(fields: Mapping[str, Any]) -> tuple[str, ...]:

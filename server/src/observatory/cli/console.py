@@ -73,7 +73,10 @@ class PlainLines:
         statuses = [health["overall_status"], *(area["status"] for area in health["services"].values())]
         said = (statuses, health["services_silent"], health["services_never_loaded"])
         self._since += 1
-        if said != self._said:
+        if set(statuses) == {"unknown"} and said != self._said:
+            # Ten times the same says no more than once.
+            self._print(headline(health).plain)
+        elif said != self._said:
             for line in summary(health, _PLAIN_WIDTH, _PLAIN_HEIGHT):
                 self._print(line.plain)
         elif self._since >= _PLAIN_EVERY:
