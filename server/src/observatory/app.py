@@ -163,10 +163,18 @@ def _web(
     web.state.catalogue = services
     # A verdict older than this is shown as unknown: the loop that should renew it is stuck.
     web.state.stale_after_s = max(_STALE_TICKS * settings.tick_s, _STALE_S)
-    web.state.ready = lambda: door.budget.held_bytes < settings.queue_bytes
+    web.state.ready = lambda: _ready(settings, clock, door, snapshots)
     api.include(web)
     web.router.routes.extend(http.routes(door, tokens, Bounds(settings.max_body_bytes, settings.read_body_s)))
     return web
+
+
+def _ready(settings: Settings, clock: Clock, door: Door, snapshots: Snapshots) -> bool:
+    """Whether a body would be taken, and the rounds that read both ends of the store go on."""
+    newest = snapshots.newest_at
+    stale_s = max(_STALE_TICKS * settings.tick_s, _STALE_S)
+    fresh = newest is not None and (clock.now() - newest).total_seconds() < stale_s
+    return fresh and door.budget.held_bytes < settings.queue_bytes
 
 
 def _back_up(telemetry: store.Store, folder: Path, clock: Clock, name: str) -> tuple[str, Manifest]:
@@ -187,7 +195,8 @@ async def _in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None],
 @contextlib.contextmanager
 def sole_owner(folder: Path) -> Iterator[None]:
     """Hold the data folder. The embedded engine bears one process per path, and two would replay the same intents."""
-    folder.mkdir(parents=True, exist_ok=True)
+    # Telemetry lies here in clear.
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -39,8 +39,8 @@ class Settings(BaseSettings):
     queue_bytes: int = Field(256 * MIB, ge=MIB, le=16_384 * MIB, description="Bodies held in memory until committed.")
     batch_bytes: int = Field(32 * MIB, ge=1_024, le=1_024 * MIB, description="Bodies joined into one commit.")
     traces_linger_ms: int = Field(0, ge=0, le=10_000, description="Wait for company before a commit of traces.")
-    logs_linger_ms: int = Field(50, ge=0, le=10_000, description="Wait for company before a commit of logs.")
-    metrics_linger_ms: int = Field(500, ge=0, le=10_000, description="Wait for company before a commit of metrics.")
+    logs_linger_ms: int = Field(200, ge=0, le=10_000, description="Wait for company before a commit of logs.")
+    metrics_linger_ms: int = Field(1_000, ge=0, le=10_000, description="Wait for company before a commit of metrics.")
     duplicate_window_s: int = Field(600, ge=0, le=86_400, description="How long an identical body is known again.")
     oldest_s: int = Field(35 * 86_400, ge=60, le=3_650 * 86_400, description="Telemetry older than this is rejected.")
     ahead_s: int = Field(600, ge=0, le=86_400, description="Telemetry further in the future than this is rejected.")
@@ -49,8 +49,8 @@ class Settings(BaseSettings):
 
     readers: int = Field(4, ge=1, le=64, description="Connections that read the telemetry store.")
     query_timeout_s: int = Field(20, ge=1, le=600, description="Longest run of one read.")
-    query_memory_bytes: int = Field(2_048 * MIB, ge=64 * MIB, description="Most memory of one read.")
-    query_rows: int = Field(100_000, ge=1_000, description="Most rows one read may return.")
+    query_memory_bytes: int = Field(2_048 * MIB, ge=64 * MIB, le=1_048_576 * MIB, description="Most memory of one read.")
+    query_rows: int = Field(100_000, ge=1_000, le=100_000_000, description="Most rows one read may return.")
 
     tick_s: float = Field(5.0, ge=0.2, le=300.0, description="Time between two rounds of indicators and health.")
 

@@ -21,7 +21,7 @@ async def livez() -> JSONResponse:
 
 @router.get("/readyz")
 async def readyz(request: Request) -> JSONResponse:
-    """200 when the server can take telemetry and answer; 503 while it starts, stops, or has lost a store."""
+    """200 when the server can take telemetry and answer; 503 while it starts, is full, or its rounds stand still."""
     ready: Callable[[], bool] | None = getattr(request.app.state, "ready", None)
     return _answer("pass" if ready is not None and ready() else "fail")
 

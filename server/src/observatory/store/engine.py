@@ -121,7 +121,8 @@ def open_store(plan: Plan, selfwatch: Selfwatch) -> Store:
     reader = Reader([_connect(plan, settings=bounds) for _ in range(plan.readers)], selfwatch)
     # The tick's many short queries are cheaper on one thread each, and never wait behind somebody's long read.
     ticking = Reader([_connect(plan, settings=bounds | {"max_threads": 1}) for _ in range(2)], selfwatch)
-    # A connection per signal: planning the metrics' views must not hold up traces, and no two write the same tables.
+    # A connection per signal: planning the metrics' views must not hold up traces. Where traces and logs fill the same
+    # fact table, each batch is known by its own token.
     writers = {signal: Writer(_connect(plan), plan.embedded, plan.folder / "schema") for signal in Signal}
     store = Store(writers, reader, ticking, control, plan.embedded)
     first.close()

@@ -6,6 +6,8 @@ front of every view) and a table that a stock Collector writes.
 
 from __future__ import annotations
 
+from observatory_sdk.conventions import common
+
 _LOW = "LowCardinality(String)"
 
 
@@ -22,8 +24,8 @@ def _environment() -> str:
 def _service(attributes: str) -> str:
     # telemetry contract: the SDK's own mark, then the instrumentation scope, then the process.
     return _first(
-        f"{attributes}['observatory.service']",
-        "ResourceAttributes['observatory.service']",
+        f"{attributes}['{common.SERVICE}']",
+        f"ResourceAttributes['{common.SERVICE}']",
         "ScopeName",
         otherwise="toString(ServiceName)",
     )
@@ -33,20 +35,20 @@ def _common(attributes: str) -> dict[str, tuple[str, str]]:
     return {
         "Environment": (_LOW, _environment()),
         "Service": (_LOW, _service(attributes)),
-        "Feature": (_LOW, f"{attributes}['observatory.feature']"),
-        "UserId": (_LOW, f"{attributes}['user.id']"),
-        "UserCohort": (_LOW, f"{attributes}['user.cohort']"),
+        "Feature": (_LOW, f"{attributes}['{common.FEATURE}']"),
+        "UserId": (_LOW, f"{attributes}['{common.USER_ID}']"),
+        "UserCohort": (_LOW, f"{attributes}['{common.USER_COHORT}']"),
     }
 
 
 SPAN = _common("SpanAttributes") | {
-    "Caller": (_LOW, "SpanAttributes['observatory.caller']"),
-    "Outcome": (_LOW, "SpanAttributes['observatory.outcome']"),
-    "Failed": ("UInt8", "StatusCode = 'Error' OR SpanAttributes['observatory.outcome'] = 'failure'"),
+    "Caller": (_LOW, f"SpanAttributes['{common.CALLER}']"),
+    "Outcome": (_LOW, f"SpanAttributes['{common.OUTCOME}']"),
+    "Failed": ("UInt8", f"StatusCode = 'Error' OR SpanAttributes['{common.OUTCOME}'] = 'failure'"),
     # A call of a service: the SDK's entry span, or, of a program without the SDK, what came in from outside.
     "Entry": (
         "UInt8",
-        "SpanAttributes['observatory.caller'] != '' OR (SpanAttributes['observatory.service'] = '' "
+        f"SpanAttributes['{common.CALLER}'] != '' OR (SpanAttributes['{common.SERVICE}'] = '' "
         "AND (SpanKind IN ('Server', 'Consumer') OR ParentSpanId = ''))",
     ),
 }

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from observatory.model import Snapshot
@@ -60,6 +61,11 @@ class Snapshots:
     def environments(self) -> tuple[str, ...]:
         """Environments with a snapshot, the default one first."""
         return tuple(self._published)
+
+    @property
+    def newest_at(self) -> datetime | None:
+        """When the newest round was, whatever the environment; None before the first."""
+        return max((each.snapshot.at for each in self._published.values()), default=None)
 
     def of(self, environment: str) -> Published | None:
         """An environment's newest; None when it is not known."""
