@@ -84,6 +84,7 @@ def between_two_views(server: Serving) -> None:
         arrived = [table for table in TARGETS if parts(server, table) - before[table]]
         if arrived:
             return
+        time.sleep(0.0003)
     raise AssertionError("no batch arrived")
 
 
@@ -93,40 +94,39 @@ def halves(server: Serving) -> bool:
     return len(set(counts)) > 1
 
 
-def kill_again_and_again(folder: Path, moments: list[Callable[[Serving], None]], look: bool) -> int:
-    """Kill the server at each of the moments and start it again; returns how often an insert was cut in half."""
-    cut, server = 0, Serving(folder, tick_s=5)
+def kill_again_and_again(folder: Path, moments: list[Callable[[Serving], None]]) -> None:
+    """Kill the server at each of the moments and start it again; then each span has to be there exactly once."""
+    cut, server = False, Serving(folder, tick_s=5)
     server.start()
     senders = [Sender(server, f"sender-{number}") for number in range(SENDERS)]
     try:
         for moment in moments:
             moment(server)
             server.kill()
-            cut += look and halves(server)
+            # Looking takes a while: one insert that was cut in half shows that the kills come at the right time.
+            cut = cut or halves(server)
             server.start()
         for sender in senders:
             sender.end()
         assert server.stop() == 0, server.log.read_text()[-2_000:]
         acknowledged = [span for sender in senders for span in sender.acknowledged]
         assert len(set(acknowledged)) == len(acknowledged) > 0
-        assert server.rows(*COUNTS) == [[[len(acknowledged)] * 2]] * len(COUNTS)
-        ((stored,),) = zip(*server.rows("SELECT groupArray(SpanId) FROM otel_traces")[0], strict=True)
-        assert sorted(stored) == sorted(acknowledged)
+        *counts, spans = server.rows(*COUNTS, "SELECT groupArray(SpanId) FROM otel_traces")
+        assert counts == [[[len(acknowledged)] * 2]] * len(COUNTS)
+        assert sorted(spans[0][0]) == sorted(acknowledged)
+        assert cut, "no kill fell between two views"
     finally:
         server.end()
-    return cut
 
 
 @pytest.mark.timeout(120)
 def test_every_acknowledged_span_is_there_exactly_once_after_five_kills(tmp_path: Path) -> None:
     moments = [between_two_views, after_a_moment, between_two_views, between_two_views, between_two_views]
-    cut = kill_again_and_again(tmp_path / "data", moments, look=True)
-    assert cut > 0, "no kill fell between two views"
+    kill_again_and_again(tmp_path / "data", moments)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_every_acknowledged_span_is_there_exactly_once_after_fifty_kills(tmp_path: Path) -> None:
     moments = [random.Random(number).choice([between_two_views, after_a_moment]) for number in range(50)]
-    cut = kill_again_and_again(tmp_path / "data", moments, look=True)
-    assert cut > 0, "no kill fell between two views"
+    kill_again_and_again(tmp_path / "data", moments)
