@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from observatory.errors import MigrationError
 
@@ -69,7 +70,7 @@ def parse(text: str, origin: str) -> tuple[list[FactTable], list[FactView]]:
     tables: dict[str, FactTable] = {}
     views: list[FactView] = []
     blocks = _blocks(text, origin)
-    for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+    for block, after in zip_longest(blocks, blocks[1:]):
         if not block.body and block.kind != "order":
             raise MigrationError(f"{block.place}: no SQL below '-- {block.kind} {block.rest}'")
         if block.kind == "table":

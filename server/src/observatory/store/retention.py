@@ -32,14 +32,17 @@ def clauses(retention: Retention, facts: Sequence[str]) -> dict[str, str]:
 
 
 def retain(client: Client, retention: Retention, facts: Sequence[str]) -> None:
-    """Put each table's TTL in force where it differs from what the table has."""
+    """Put each table's TTL in force where it differs from what the table has.
+
+    The days already stored are judged anew by it, in the background: one by one that can take minutes.
+    """
     rows = client.query(
         "SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()"
     ).result_rows
     made = {str(name): str(statement) for name, statement in rows}
     for table, clause in clauses(retention, facts).items():
         if _squeezed(clause) not in _squeezed(made[table]):
-            client.command(f"ALTER TABLE {table} MODIFY TTL {clause}")
+            client.command(f"ALTER TABLE {table} MODIFY TTL {clause} SETTINGS alter_sync = 0, mutations_sync = 0")
 
 
 def _squeezed(sql: str) -> str:

@@ -1,0 +1,58 @@
+"""A read is bound in time, memory and rows, writes nothing, and harms no later read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from observatory.errors import StoreError
+from observatory.store import Store
+
+Elsewhere = Callable[..., dict[str, Any]]
+
+
+def test_a_read_beyond_a_limit_is_refused_and_the_next_one_answered(elsewhere: Elsewhere, tmp_path: Path) -> None:
+    answers = elsewhere("limits", folder=tmp_path)
+    assert answers.pop("good") == [[1]]
+    expected = {
+        "slow": "TIMEOUT_EXCEEDED",
+        "rows": "Limit for result exceeded",
+        "memory": "MEMORY_LIMIT_EXCEEDED",
+        "write": "READONLY",
+        "drop": "READONLY",
+        "free": "READONLY",
+        "nonsense": "SYNTAX_ERROR",
+    }
+    assert set(answers) == set(expected)
+    for name, word in expected.items():
+        assert word in answers[name][0][0]
+
+
+async def test_values_are_bound_and_never_part_of_the_statement(store: Store) -> None:
+    hostile = "'; DROP TABLE fact_calls; --"
+    found = await store.reader.read(
+        "SELECT {text:String} AS text, {number:UInt64} AS number",
+        {
+            "text": hostile,
+            "number": 2**64 - 1,
+        },
+    )
+    assert found.dicts() == [{"text": hostile, "number": 2**64 - 1}]
+    assert found.columns == ("text", "number")
+
+
+async def test_more_reads_than_connections_wait_for_one_another(store: Store) -> None:
+    reads = (store.reader.read("SELECT {number:UInt8} + sleep(0.02)", {"number": number}) for number in range(12))
+    found = await asyncio.gather(*reads)
+    assert [rows.rows[0][0] for rows in found] == list(range(12))
+
+
+async def test_a_failed_read_gives_its_connection_back(store: Store) -> None:
+    for _ in range(10):
+        with pytest.raises(StoreError, match="UNKNOWN_TABLE"):
+            await store.reader.read("SELECT * FROM no_such_table")
+    assert (await store.reader.read("SELECT 1")).rows[0][0] == 1
