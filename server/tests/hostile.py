@@ -41,6 +41,7 @@ def malformed(environment: str) -> Mapping[str, bytes]:
         "cut off": good[:-1],
         "cut off in a length": good + b"\x0a\xff",
         "over-long last field": good + b"\x0a\x7fabc",
+        "more top-level fields than a request can need": b"\x0a\x00" * 70_000,
         "a trailing zero byte": good + b"\x00",
         "another protocol": b"GET / HTTP/1.1\r\n\r\n",
         "garbage": bytes(range(255, 0, -1)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import socket
 import threading
 import time
@@ -99,6 +100,11 @@ async def test_a_thousand_senders_at_once_are_all_answered(served: Serving) -> N
     # They came together, so they were stored together.
     assert served.metric("commits_total", signal="logs") < 400
     expect_nothing_held(served)
+
+
+def test_the_server_takes_all_the_file_handles_it_may_have(served: Serving) -> None:
+    soft, hard = resource.prlimit(served.process.pid, resource.RLIMIT_NOFILE)
+    assert soft == hard
 
 
 async def test_a_thousand_idle_connections_keep_nobody_out(served: Serving) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from typing import Any
 
 import pytest
@@ -149,6 +150,13 @@ def outcome(signal: Signal, body: bytes) -> str:
     except MalformedBody as refusal:
         return str(refusal)
     return "read"
+
+
+def test_json_of_more_values_than_telemetry_can_need_is_refused_before_it_is_read() -> None:
+    began_s = time.monotonic()
+    with pytest.raises(MalformedBody, match="objects and lists"):
+        to_protobuf(Signal.TRACES, b'{"later":[' + b"{}," * 4_000_000 + b"{}]}")
+    assert time.monotonic() - began_s < 2
 
 
 @pytest.mark.parametrize("signal", Signal)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import Iterator, Sequence
@@ -29,7 +30,14 @@ _STOP_S = 10
 def command() -> None:
     """Serve. Every knob is an environment variable, see docs/reference/settings.md."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _take_all_handles()
     uvloop.run(_serve(knobs.load()))
+
+
+def _take_all_handles() -> None:
+    # Connections and the store's files share one limit, which by default a thousand idle senders reach.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve(settings: Settings) -> None:

@@ -25,6 +25,8 @@ _HEX = re.compile(r"(?:[0-9a-fA-F]{2})*")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _SHOWN = 40
 _REASON = 200
+# An attribute takes 18 bytes or more for each of its objects, so the largest body that says something has fewer.
+_MOST_NODES = 4_000_000
 
 
 def to_protobuf(signal: Signal, body: bytes) -> bytes:
@@ -33,8 +35,10 @@ def to_protobuf(signal: Signal, body: bytes) -> bytes:
     Enumerations may be numbers or names, 64-bit integers numbers or text; unknown fields are ignored.
 
     Raises:
-        MalformedBody: if `body` is no UTF-8, no JSON, nested too deep, or not a request of `signal`.
+        MalformedBody: if `body` is no UTF-8, no JSON, nested too deep, of too many values, or not of `signal`.
     """
+    if body.count(b"{") + body.count(b"[") > _MOST_NODES:
+        raise MalformedBody(f"more than {_MOST_NODES} objects and lists")
     request = REQUESTS[signal]()
     try:
         tree = json.loads(body.decode("utf-8"))
