@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help demo test test-long check format reference pins clean
+.PHONY: help demo test browser test-long check format reference pins clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -34,8 +34,13 @@ format: $(VENV)/ready  ## put the code into the house's form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: check  ## every check and every test that fits into minutes
+test: check browser  ## every check and every test that fits into minutes
 	$(BIN)/python -m pytest -m "not long"
+
+browser:  # the pages' tests want the system's chromium; where it cannot be had, they fail and say so
+	@command -v chromium chromium-browser google-chrome > /dev/null || test "$$(id -u)" != 0 || ! command -v apt-get > /dev/null || \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core > /dev/null; } || \
+		echo "chromium could not be installed: the tests of the pages will fail" >&2
 
 test-long: $(VENV)/ready  ## what does not fit: every flag, long schedules, soak, fuzz
 	$(BIN)/python -m pytest -m long --timeout 7200

@@ -1,0 +1,34 @@
+"""A browser for the pages: the chromium that the system has, with an empty profile and nothing of its own to send."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for a module. It would keep other modules' event loops from running if it outlived it."""
+    found = next((path for name in _NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        # Not skipped: pages that nobody looked at are not known to work.
+        pytest.fail("no chromium on the PATH: `apt-get install chromium`, or run `make test` as root", pytrace=False)
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=found, args=_ARGUMENTS)
+        yield opened
+        opened.close()
