@@ -77,12 +77,16 @@ def freeze(store: Store, target: Path, now: datetime) -> Manifest:
     finally:
         shutil.rmtree(shadow, ignore_errors=True)
     manifest = Manifest(now, _migrations(store), parts)
+    # Copies and folders reach the disk before the manifest that vouches for them.
+    os.sync()
     _write(manifest, target)
     return manifest
 
 
 def restore(store: Store, source: Path) -> Manifest:
-    """Put the backup in the folder `source` into a store that is open and empty.
+    """Put the backup in the folder `source` into a store that is open and empty, and that nobody writes to.
+
+    A restore that fails half-way leaves a store that is neither empty nor whole: delete it.
 
     Raises:
         StoreError: if the store is not embedded or not empty, `source` is no backup, or is one of another schema, or

@@ -75,6 +75,9 @@ class Writer:
     def insert(self, batch: Batch) -> Stored:
         """Insert a batch into every target of its signal. Inserting it again stores nothing twice.
 
+        A request of another signal is refused by its wire types. What says too little to be told apart, such as a log
+        record without a time sent as a span, is read as what it was sent as and rejected for its time.
+
         Raises:
             MalformedBody: if the bytes are no message of the signal; nothing was stored.
             StoreError: if the store failed; part of the batch may be stored, so insert it again.
