@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import running
-from playwright.sync_api import Browser, BrowserContext, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 from serving import Serving, serving
 
 pytestmark = pytest.mark.browser
@@ -45,10 +45,14 @@ class Watched:
         self.page = context.new_page()
         self.complaints: list[str] = []
         self.hosts: set[str | None] = set()
-        self.page.on("console", lambda told: told.type in ("error", "warning") and self.complaints.append(told.text))
+        self.page.on("console", lambda message: self._said(message))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("requestfailed", lambda request: self._failed(request))
         self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname))
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
 
     def _failed(self, request: Request) -> None:
         # The browser drops what it is still loading of a page that is left.
