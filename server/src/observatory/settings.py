@@ -49,7 +49,7 @@ class Settings(BaseSettings):
 
     readers: int = Field(4, ge=1, le=64, description="Connections that read the telemetry store.")
     query_timeout_s: int = Field(20, ge=1, le=600, description="Longest run of one read.")
-    query_memory_bytes: int = Field(2_048 * MIB, ge=64 * MIB, le=1_048_576 * MIB, description="Most memory of one read.")
+    query_memory_bytes: int = Field(2_048 * MIB, ge=64 * MIB, le=1 << 40, description="Most memory of one read.")
     query_rows: int = Field(100_000, ge=1_000, le=100_000_000, description="Most rows one read may return.")
 
     tick_s: float = Field(5.0, ge=0.2, le=300.0, description="Time between two rounds of indicators and health.")
