@@ -156,7 +156,7 @@ def test_the_bodies_of_these_examples_did_share_commits() -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(1_800)
-@search(1_000)
+@search(500)
 @given(sent=parcels)
 def test_only_the_hostile_sender_is_refused_in_many_combinations(
     doors: Doors, store: Store, sent: list[Parcel]
