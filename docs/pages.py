@@ -78,7 +78,14 @@ def indicators() -> str:
         f"The {len(areas.load())} areas and what is measured in each, from"
         " `server/src/observatory/areas/<area>/indicators.yaml`. An indicator is judged when it has a bound, a value"
         " and its least samples; an area is as bad as its worst judged indicator. An indicator with services under"
-        " *0 from* is 0, and not unknown, when nothing was seen and the heartbeats of those services are fresh. The"
+        " *0 from* is 0, and not unknown, when nothing was seen and the heartbeats of those services are fresh. *From*"
+        " names the table, and the rule under the area's own table where rows are read by one; so does the"
+        " `provenance` of a number. In a rule `$window` is the window, `$since` its start, `$now` its end, and"
+        " `$listened` the seconds for which the server has listened: what did not come while nobody listened is not"
+        " taken as missing, and an indicator or a service that is judged by it is unknown, with that reason, until the"
+        " server has listened for long enough. The rate of a service is over the part of the last five minutes in"
+        " which its calls could be seen: since its first sign and since the server listens, which is the number's"
+        " `window_s`; it is null under 10 s. The"
         " contract that the bounds come from is [contract.md](../contract.md)."
     )
     lines: list[str] = []
@@ -87,11 +94,12 @@ def indicators() -> str:
         lines += ["", f"## {area.id}", "", f"{named.name}, {named.priority}. {named.sentence}", ""]
         shown = {name: field for field, name in area.view.numbers.items()}
         lines += _table(
-            ("Indicator", "What", "Unit", "Window", "By", "Warning", "Critical", "Least", "0 from", "Field"),
+            ("Indicator", "What", "Unit", "Window", "By", "Warning", "Critical", "Least", "0 from", "Field", "From"),
             [_indicator_row(each, shown) for each in area.indicators.values()],
         )
         sources = sorted({f"{each.bound_source}" for each in area.indicators.values() if each.bounded})
         lines += ["", f"Bounds: {'; '.join(sources)}."]
+        lines += _rules(area)
     return _page("Indicators", text, *lines)
 
 
@@ -171,7 +179,16 @@ def _indicator_row(indicator: Indicator, shown: Mapping[str, str]) -> tuple[str,
         str(indicator.least_samples) if indicator.bounded else "",
         ", ".join(f"`{each}`" for each in indicator.zero_from),
         f"`{shown[name]}`" if name in shown else "",
+        indicator.source,
     )
+
+
+def _rules(area: areas.Definition) -> Iterator[str]:
+    if not area.selects:
+        return
+    yield from ("", "Rules by which rows are read:", "")
+    for name, select in area.selects.items():
+        yield from (f"`{area.id}.{name}`", "", "```sql", select.strip(), "```", "")
 
 
 def _tree(source: str, views: Sequence[View], depth: int = 1) -> Iterator[str]:

@@ -28,6 +28,9 @@ class Selfwatch:
         self.queue_bytes = self._gauge("queue_bytes", "Bytes of bodies waiting or being committed.", "signal")
         self.tick_s = self._histogram("tick_seconds", "Duration of a round of indicators and health.")
         self.tick_failures = self._counter("tick_failures", "Area queries that failed.", "area")
+        self.environments_dropped = self._counter(
+            "dropped_environments", "Environments beyond the bound, left out of a round; each counts once a round."
+        )
         self.reads = self._counter("reads", "Reads of the telemetry store, by result.", "result")
 
     def _counter(self, name: str, sentence: str, *labels: str) -> Counter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,9 @@ async def server(store: Store, sender: Any, tmp_path: Path) -> AsyncIterator[Ser
     app.state.snapshots, app.state.catalogue, app.state.ready = snapshots, known, lambda: True
     app.state.stale_after_s = 60.0
     api.include(app)
-    yield Server(app, Tick(store.reader, known, areas.load(), clock, snapshots, selfwatch, Knobs(5, 20)), clock, texts)
+    listening = clock.now() - timedelta(days=1)
+    tick = Tick(store.reader, known, areas.load(), clock, snapshots, selfwatch, Knobs(5, 20), listening)
+    yield Server(app, tick, clock, texts)
     await state.close()
 
 

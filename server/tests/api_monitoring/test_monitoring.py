@@ -26,6 +26,7 @@ def call(service: str, caller: str) -> dict[str, str]:
 
 @pytest.fixture
 async def busy(told: Any, sender: Any) -> Any:
+    sender.heartbeat(*SERVICES, ago=310)
     sender.heartbeat(*SERVICES)
     for _ in range(20):
         sender.span("order.execute", ms=40, **ORDER)
@@ -51,7 +52,7 @@ async def test_system_health_has_the_seeds_fields_and_says_where_each_number_is_
         "samples": 20,
         "window_s": 300,
         "as_of": body["timestamp"],
-        "source": "live",
+        "source": "fact_orders (rule trading_execution.live)",
         "estimated": False,
     }
     SystemHealth.model_validate(body)
@@ -77,7 +78,9 @@ async def test_a_critical_area_says_why_in_words(server: Any, told: Any, sender:
     body = (await server.read("/system-health", environment=sender.environment)).json()
     assert body["overall_status"] == "critical"
     emergency = body["services"]["emergency"]
-    assert emergency["warnings"] == ["emergency measures taken in 5 min is 1 (1 sample), above 0"]
+    assert emergency["warnings"] == [
+        "emergency measures taken: 1, above the critical bound of 0 (last 5 min, 1 sample)"
+    ]
     assert emergency["reasons"][0]["reason"] == "beyond_critical_bound"
     assert "emergency (P0) is critical" in body["reasons"][0]["sentence"]
 

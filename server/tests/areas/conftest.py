@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -46,10 +47,11 @@ class View:
 def look(store: Store, sender: Any) -> Callable[..., Any]:
     """Send what the sender holds, then assess an area as a round does."""
 
-    async def run(area: str, alive: Collection[str] = ()) -> View:
+    async def run(area: str, alive: Collection[str] = (), listened_s: float = 86_400) -> View:
         sender.flush()
+        since = sender.at - timedelta(seconds=listened_s)
         definition = next(each for each in areas.load() if each.id == area)
-        readings = await areas.read(definition, store.reader, sender.at)
-        return View(areas.shape(definition, readings.get(sender.environment, ()), alive, sender.at))
+        readings = await areas.read(definition, store.reader, sender.at, since)
+        return View(areas.shape(definition, readings.get(sender.environment, ()), alive, sender.at, since))
 
     return run

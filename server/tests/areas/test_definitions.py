@@ -90,8 +90,8 @@ async def test_a_new_area_is_a_folder_of_facts_indicators_and_a_view(store: Stor
     )
     sender.span("chat", **{"observatory.service": "ai_chat_engine", "observatory.caller": "external"})
     sender.flush()
-    readings = await areas.read(toy, store.reader, sender.at)
-    assessment = areas.shape(toy, readings[sender.environment], (), sender.at)
+    readings = await areas.read(toy, store.reader, sender.at, sender.at)
+    assessment = areas.shape(toy, readings[sender.environment], (), sender.at, sender.at)
     found = assessment.fields["calls_5m"]
     assert not isinstance(found, tuple)
     assert found.value == 1

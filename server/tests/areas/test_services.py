@@ -12,14 +12,19 @@ from observatory.areas.services import NO_TRAFFIC
 from observatory.model import LoadState, ServiceSight
 from observatory.store import Store
 
+START = datetime.fromisoformat("2026-01-02T00:00:00+00:00")
 
-async def see(store: Store, sender: Any, after_s: float = 0) -> Any:
+
+async def see(store: Store, sender: Any, after_s: float = 0, listened_s: float = 86_400) -> Any:
     sender.flush()
     at = sender.at + timedelta(seconds=after_s)
-    presence = Presence(service.id for service in catalogue.load().services)
+    since = at - timedelta(seconds=listened_s)
+    presence = Presence((service.id for service in catalogue.load().services), since)
     await presence.read(store.reader, at)
-    traffic = (await services.read(store.reader, at)).get(sender.environment, NO_TRAFFIC)
-    presence.called((sender.environment, calls.service, calls.seen_at) for calls in traffic.services.values())
+    traffic = (await services.read(store.reader, at, since)).get(sender.environment, NO_TRAFFIC)
+    presence.called(
+        (sender.environment, calls.service, calls.first_at, calls.seen_at) for calls in traffic.services.values()
+    )
     return services.sights(catalogue.load(), sender.environment, traffic, presence, at)
 
 
@@ -28,6 +33,7 @@ def call(service: str, caller: str = "external") -> dict[str, str]:
 
 
 async def test_rate_errors_and_latency_come_from_entry_spans_only(store: Store, sender: Any) -> None:
+    sender.heartbeat("credit_ledger", ago=400)
     for ms in range(10, 110, 10):
         sender.span("credit_ledger.debit", ms=ms, **call("credit_ledger", "profit_sharing_service"))
     sender.span("SELECT", ms=5, **{"observatory.service": "credit_ledger"})
@@ -51,7 +57,7 @@ async def test_errors_by_exception_and_by_outcome_are_told_apart(store: Store, s
 
 
 async def test_the_load_state_follows_heartbeats_and_calls(store: Store, sender: Any) -> None:
-    sender.heartbeat("credit_ledger", "email_service", ago=5)
+    sender.heartbeat("credit_ledger", "email_service", ago=20)
     sender.heartbeat("oauth_service", ago=46)
     sender.span("x", **call("credit_ledger"))
     sights = await see(store, sender)
@@ -79,7 +85,44 @@ async def test_the_65_are_seen_even_when_nothing_was_sent(store: Store, sender: 
 
 
 def test_environments_beyond_the_limit_are_not_kept() -> None:
-    presence, at = Presence(["credit_ledger"]), datetime.fromisoformat("2026-01-02T00:00:00+00:00")
-    presence.beaten((f"env{number}", "credit_ledger", "one", at) for number in range(ENVIRONMENTS + 5))
+    presence, at = Presence(["credit_ledger"], START), START
+    presence.beaten((f"env{number}", "credit_ledger", "one", at, at) for number in range(ENVIRONMENTS + 5))
     assert len(presence.environments) == ENVIRONMENTS
+    assert (presence.dropped(), presence.dropped()) == (5, 0)
     assert presence.of(f"env{ENVIRONMENTS + 1}", "credit_ledger").seen_at is None
+
+
+async def test_the_rate_is_over_the_time_since_the_service_was_first_seen(store: Store, sender: Any) -> None:
+    sender.heartbeat("credit_ledger", ago=165)
+    for ago in range(1, 100):
+        sender.span("x", ago=ago, **call("credit_ledger"))
+    rate = (await see(store, sender))["credit_ledger"].rate
+    assert (rate.value, rate.window_s, rate.samples) == (pytest.approx(99 / 165), 165, 99)
+
+
+async def test_the_rate_is_over_the_time_since_the_server_began_to_listen(store: Store, sender: Any) -> None:
+    sender.heartbeat("credit_ledger", "email_service", ago=400)
+    sender.heartbeat("credit_ledger", "email_service", ago=1)
+    for ago in (200, 150, 30, 20, 5):
+        sender.span("x", ago=ago, **call("credit_ledger"))
+    sights = await see(store, sender, listened_s=40)
+    rate = sights["credit_ledger"].rate
+    assert (rate.value, rate.window_s, rate.samples) == (pytest.approx(3 / 40), 40, 3)
+    # What is a share or a duration rests on every call that is kept.
+    assert (sights["credit_ledger"].error_rate.samples, sights["credit_ledger"].p95.window_s) == (5, 300)
+    assert (sights["email_service"].rate.value, sights["email_service"].rate.window_s) == (0, 40)
+
+
+async def test_a_few_seconds_make_no_rate(store: Store, sender: Any) -> None:
+    sender.heartbeat("credit_ledger", ago=9)
+    sender.span("x", ago=2, **call("credit_ledger"))
+    rate = (await see(store, sender))["credit_ledger"].rate
+    assert (rate.value, rate.window_s, rate.samples) == (None, 9, 1)
+
+
+async def test_a_service_is_not_silent_before_the_server_has_listened_for_three_heartbeats(
+    store: Store, sender: Any
+) -> None:
+    sender.heartbeat("credit_ledger", ago=600)
+    for listened_s, state in ((5, LoadState.UNHEARD), (45, LoadState.UNHEARD), (46, LoadState.SILENT)):
+        assert (await see(store, sender, listened_s=listened_s))["credit_ledger"].load_state is state

@@ -93,7 +93,13 @@ def test_a_verdict_that_waits_for_confirmation_says_so() -> None:
     shown = run([Health.CRITICAL, Health.HEALTHY])[-1]
     assert shown.health is Health.CRITICAL
     assert shown.findings[-1].reason is Reason.CONFIRMING
-    assert "healthy" in shown.findings[-1].sentence
+    assert shown.findings[-1].sentence == (
+        "measured as healthy since 00:00:05 UTC; stays critical until that has lasted 10 s"
+    )
+    shown = run([Health.UNKNOWN, Health.HEALTHY])[-1]
+    assert shown.findings[-1].sentence == (
+        "measured as healthy since 00:00:05 UTC; stays unknown until another round confirms it"
+    )
 
 
 def test_an_overdue_round_makes_the_verdict_unknown_and_keeps_its_reasons() -> None:

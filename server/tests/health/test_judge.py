@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import get_args
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observatory import catalogue
+from observatory import areas, catalogue
 from observatory.catalogue import Objective, Priority
 from observatory.health import judge, words
 from observatory.model import (
@@ -40,10 +41,12 @@ def indicator(warn: Bound | None, crit: Bound | None, least: int = 10, name: str
         unit="ms",
         window_s=300,
         group_by=(),
+        reads="t",
         source="t",
         value="v",
         samples="n",
         judged_if="1",
+        needs_s="0",
         estimated_if="0",
         warn=warn,
         crit=crit,
@@ -118,7 +121,10 @@ def test_a_member_that_must_not_be_judged_is_left_out() -> None:
 
 def test_the_reason_names_member_value_samples_window_and_bound() -> None:
     found = area(read(20_000, 31, "binance")).findings[0]
-    assert found.sentence == "binance: duration in 5 min is 20,000 ms (31 samples), above 15,000 ms"
+    assert (
+        found.sentence
+        == "duration (binance): 20,000 ms, above the critical bound of 15,000 ms (last 5 min, 31 samples)"
+    )
     assert (found.subject, found.member, found.health) == ("toy.x", "binance", Health.CRITICAL)
 
 
@@ -238,3 +244,55 @@ def test_a_failed_query_is_unknown_with_its_reason() -> None:
 )
 def test_numbers_are_written_as_people_read_them(value: float | Decimal, unit: str, text: str) -> None:
     assert words.number(value, unit) == text
+
+
+BOUNDED = [
+    (each, bound, kind)
+    for definition in areas.load()
+    for each in definition.indicators.values()
+    for bound, kind in ((each.warn, "warning"), (each.crit, "critical"))
+    if bound is not None
+]
+
+
+@pytest.mark.parametrize(("measured", "bound", "kind"), BOUNDED, ids=[f"{each.id}-{kind}" for each, _, kind in BOUNDED])
+def test_the_reason_of_every_indicator_reads_as_a_sentence(measured: Indicator, bound: Bound, kind: str) -> None:
+    value = bound.value + (0.001 if bound.upward else -0.001) * (bound.comparison in (">", "<"))
+    samples = max(measured.least_samples, 1)
+    member = "binance" if measured.group_by else ""
+    seen = Measurement(value, measured.unit, samples, measured.window_s, AT, measured.source)
+    # Without the other bound, so that the mild one is told where both stand at the same place.
+    alone = replace(measured, warn=bound if kind == "warning" else None, crit=bound if kind == "critical" else None)
+    found = judge.reading(alone, Reading(measured.id, member, seen))
+    assert found is not None
+    who = rf" \({member}\)" if member else ""
+    side = "(at or )?(above|below)"
+    pattern = (
+        rf"[a-z0-9][^:()]*[a-z0-9%]{who}: [-$\d][^:()]*, {side} the {kind} bound of [-$\d][^:()]* "
+        rf"\(last \d+ (min|h|d), {samples} samples?\)"
+    )
+    assert re.fullmatch(pattern, found.sentence), found.sentence
+    assert found.sentence.startswith(measured.sentence)
+
+
+def test_too_few_samples_are_told_with_those_that_it_takes() -> None:
+    found = area(read(1, 3, "binance")).findings[0]
+    assert found.sentence == (
+        "too few samples to judge: duration (binance) rests on 3 samples of the last 5 min, and needs 10"
+    )
+
+
+def test_living_services_without_work_are_told_as_such() -> None:
+    alive = indicator(Bound(Comparison.BELOW, 1), Bound(Comparison.AT_MOST, 0), 1, "toy.services_alive_ratio")
+    whole = Reading(alive.id, "", Measurement(1.0, "ratio", 3, 300, AT, "heartbeats"))
+    found = judge.area({alive.id: alive}, [whole]).findings[0]
+    assert found.sentence == "its services are alive, but reported no work that could be judged"
+
+
+@pytest.mark.parametrize(("listened_s", "health"), [(0, "unknown"), (59, "unknown"), (60, "critical")])
+def test_an_absence_is_believed_once_it_was_listened_for(listened_s: float, health: str) -> None:
+    late = replace(read(20_000), needs_s=60.0)
+    verdict = judge.area({UPWARD.id: UPWARD}, [late], since=AT - timedelta(seconds=listened_s))
+    assert verdict.health == health
+    within = replace(read(1), needs_s=60.0)
+    assert judge.area({UPWARD.id: UPWARD}, [within], since=AT).health is Health.HEALTHY

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -23,12 +24,18 @@ ORDER = {"order.mode": "live", "order.status": "filled", "exchange.id": "binance
 class Rounds:
     """A tick with a held clock over the real store."""
 
-    def __init__(self, reader: Reader, clock: HeldClock) -> None:
+    def __init__(self, reader: Reader, clock: HeldClock, listened_s: float = 86_400) -> None:
         self.clock, self.selfwatch = clock, Selfwatch()
         self.snapshots = Snapshots(partial(health_json.render, catalogue.load()))
-        known = catalogue.load()
         self.tick = Tick(
-            reader, known, areas.load(), clock, self.snapshots, self.selfwatch, Knobs(tick_s=5, query_s=20)
+            reader,
+            catalogue.load(),
+            areas.load(),
+            clock,
+            self.snapshots,
+            self.selfwatch,
+            Knobs(tick_s=5, query_s=20),
+            clock.now() - timedelta(seconds=listened_s),
         )
 
     async def __call__(self, rounds: int = 1) -> None:
@@ -215,3 +222,69 @@ async def test_a_published_snapshot_is_never_changed(rounds: Rounds, sender: Any
     assert rounds.snapshots.of(sender.environment) is not first
     assert first.body == body
     assert rounds.selfwatch.registry.get_sample_value("observatory_tick_seconds_count") == 3
+
+
+def before_the_downtime(sender: Any, ago: float) -> None:
+    """All that works until `ago`, when the server goes down; nothing was kept of what came since."""
+    sender.heartbeat(*SERVICES, ago=ago)
+    for exchange in ("binance", "coinbase", "kraken", "okx"):
+        sender.gauge("market_data.connection.up", 1.0, ago=ago, **{"exchange.id": exchange})
+    for number in range(40):
+        sender.span("signal.generate", ago=ago + number)
+    sender.log("order.state.changed", ago=ago, **{"order.client_id": "c1", "order.state.to": "unknown"})
+    sender.flush()
+
+
+async def test_after_a_restart_the_servers_own_downtime_is_nobodys_fault(store: Store, sender: Any) -> None:
+    before_the_downtime(sender, ago=90)
+    restarted = Rounds(store.reader, HeldClock(sender.at), listened_s=0)
+    await restarted()
+    snapshot = restarted.snapshot(sender.environment)
+    assert {area.verdict.health for area in snapshot.areas.values()} == {Health.UNKNOWN}
+    assert {state.sight.load_state for state in snapshot.services.values()} == {LoadState.UNHEARD}
+    since = f"listening since {sender.at:%H:%M:%S} UTC, needs"
+    found = snapshot.services["credit_ledger"].verdict.findings[0]
+    assert (found.reason, found.sentence) == (Reason.LISTENING, f"no sign of it: not known yet; {since} 45 s")
+    for area, needs in (("signal_intelligence", "3 s"), ("market_data", "15 s"), ("trading_execution", "60 s")):
+        found = snapshot.areas[area].verdict.findings[0]
+        assert found.reason is Reason.LISTENING
+        assert found.sentence.endswith(f"{since} {needs}".replace("60 s", "1 min"))
+    assert snapshot.areas["market_data"].fields["exchanges_connected"].value is None
+
+
+async def test_a_silence_that_outlasts_the_patience_after_a_restart_is_told(store: Store, sender: Any) -> None:
+    before_the_downtime(sender, ago=90)
+    restarted = Rounds(store.reader, HeldClock(sender.at), listened_s=0)
+    await restarted()
+    for advance_s in (16, 30, 5, 10, 5):
+        restarted.clock.advance(advance_s)
+        await restarted()
+    snapshot = restarted.snapshot(sender.environment)
+    assert snapshot.areas["market_data"].fields["exchanges_connected"].value == 0
+    assert {state.verdict.health for state in snapshot.services.values()} == {Health.CRITICAL}
+    assert snapshot.areas["trading_execution"].verdict.health is Health.CRITICAL
+    assert snapshot.areas["signal_intelligence"].verdict.findings[0].subject.endswith((".silence_gaps", "_ratio"))
+
+
+async def test_what_reports_again_after_a_restart_is_known_at_once(store: Store, sender: Any) -> None:
+    before_the_downtime(sender, ago=90)
+    restarted = Rounds(store.reader, HeldClock(sender.at), listened_s=5)
+    sender.heartbeat(*SERVICES, ago=1)
+    for exchange in ("binance", "coinbase", "kraken", "okx"):
+        sender.gauge("market_data.connection.up", float(exchange != "okx"), ago=1, **{"exchange.id": exchange})
+    sender.flush()
+    await restarted()
+    snapshot = restarted.snapshot(sender.environment)
+    assert snapshot.services_reporting == 65
+    assert snapshot.areas["market_data"].fields["exchanges_connected"].value == 3
+    assert snapshot.areas["market_data"].verdict.health is Health.DEGRADED
+    activations = snapshot.areas["emergency"].fields["activations_5m"]
+    # Nothing was reported in the five seconds that were listened to, and that is all that is claimed.
+    assert (activations.value, activations.window_s) == (0, 5)
+
+
+async def test_environments_beyond_the_bound_are_counted(rounds: Rounds) -> None:
+    at = rounds.clock.now()
+    rounds.tick._presence.beaten((f"env{place}", "credit_ledger", "one", at, at) for place in range(40))
+    await rounds()
+    assert rounds.selfwatch.registry.get_sample_value("observatory_dropped_environments_total") >= 8

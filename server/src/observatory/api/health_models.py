@@ -11,7 +11,7 @@ from observatory import areas
 from observatory.areas import Definition
 
 Status = Literal["healthy", "degraded", "critical", "unknown"]
-Loaded = Literal["reporting", "idle", "silent", "never_loaded"]
+Loaded = Literal["reporting", "idle", "silent", "unheard", "never_loaded"]
 Priority = Literal["P0", "P1", "P2", "P3"]
 
 _AT = "2026-01-02T03:04:05.000Z"
@@ -28,8 +28,8 @@ _REASON: dict[str, Any] = {
     "status": "degraded",
     "subject": "trading_execution.exchange_latency_p95",
     "member": "binance",
-    "sentence": "binance: 95th percentile of the execution time of live market orders of an exchange in 5 min "
-    "is 2,410 ms (31 samples), above 2,000 ms",
+    "sentence": "95th percentile of the execution time of live market orders of an exchange (binance): 2,410 ms, "
+    "above the warning bound of 2,000 ms (last 5 min, 31 samples)",
 }
 _SERVICE: dict[str, Any] = {
     "id": "trade_execution_service",
@@ -73,7 +73,9 @@ class Provenance(BaseModel):
     samples: int = Field(description="Observations that the number rests on.")
     window_s: int = Field(description="Seconds of event time looked at, ending at `as_of`.")
     as_of: datetime
-    source: str = Field(description="Table or emitter it was measured from.")
+    source: str = Field(
+        description="Tables it was measured from, and the rule by which; docs/reference/indicators.md has them."
+    )
     estimated: bool = Field(description="Part of it is inferred, not observed.")
 
 
@@ -149,7 +151,9 @@ def _trading_example(definition: Definition) -> dict[str, Any]:
         "avg_slippage_bps": 8.1,
         "warnings": [_REASON["sentence"]],
         "reasons": [_REASON],
-        "provenance": {"avg_slippage_bps": _PROVENANCE | {"unit": "bps", "source": "live"}},
+        "provenance": {
+            "avg_slippage_bps": _PROVENANCE | {"unit": "bps", "source": "fact_orders (rule trading_execution.live)"}
+        },
     }
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from observatory.areas import select
 from observatory.areas.definition import Definition
@@ -15,6 +15,7 @@ from observatory.model import Field, Indicator, LoadState, Measurement, Reading,
 from observatory.store import Reader
 
 _MONEY = ("usd", "{credit}")
+_UNCOUNTED = (LoadState.NEVER_LOADED, LoadState.UNHEARD)
 _COUNTS = ("1", "{token}", "By")
 
 
@@ -26,20 +27,27 @@ class Assessment:
     fields: Mapping[str, Field]
 
 
-async def read(definition: Definition, reader: Reader, at: datetime) -> Mapping[str, tuple[Reading, ...]]:
+async def read(
+    definition: Definition, reader: Reader, at: datetime, since: datetime
+) -> Mapping[str, tuple[Reading, ...]]:
     """Run the area's one query; its readings by environment.
+
+    Args:
+        definition: the area.
+        reader: reads the telemetry store.
+        at: end of the windows.
+        since: since when the server listens.
 
     Raises:
         StoreError: the store refused the query or took too long.
     """
-    rows = await reader.read(select.render(definition), {"now_ns": select.nanoseconds(at)})
+    rows = await reader.read(select.render(definition), select.parameters(definition, at, since))
     parts = select.parts(definition)
     found: dict[str, list[Reading]] = {}
-    for place, environment, member, *columns in rows.rows:
-        readings = found.setdefault(str(environment), [])
-        for indicator, value, samples, judged, estimated in zip(parts[place], *columns, strict=True):
-            measured = _measurement(indicator, value, samples, bool(estimated), at)
-            readings.append(Reading(indicator.id, str(member), measured, bool(judged)))
+    for place, environment, member, texts in rows.rows:
+        columns = dict(zip(parts[place].columns, texts[1:-1].split(","), strict=True))
+        readings = (_reading(indicator, str(member), columns, at) for indicator in parts[place].indicators)
+        found.setdefault(str(environment), []).extend(readings)
     return {environment: tuple(readings) for environment, readings in found.items()}
 
 
@@ -48,6 +56,7 @@ def shape(
     readings: Iterable[Reading],
     alive: Collection[str],
     at: datetime,
+    since: datetime,
 ) -> Assessment:
     """Derive what is derived, fill in what a fresh heartbeat proves to be 0, and make the view.
 
@@ -56,17 +65,21 @@ def shape(
         readings: what its query returned for the environment; may be empty.
         alive: services whose heartbeat is fresh, among them those in `Indicator.zero_from`.
         at: end of the windows.
+        since: since when the server listens.
     """
     measured = Readings(definition.id, readings)
     derived = Readings(definition.id, (*measured, *definition.view.derive(measured, at)))
-    settled = Readings(definition.id, _settled(definition, derived, alive, at))
+    settled = Readings(definition.id, _settled(definition, derived, alive, (since, at)))
     return Assessment(tuple(settled), _fields(definition, settled, at))
 
 
 def services_alive(definition: Definition, sights: Iterable[ServiceSight], at: datetime) -> Reading:
-    """The area's own share of loaded services that are alive; a service that was never loaded does not count."""
+    """The area's own share of loaded services that are alive.
+
+    A service that was never loaded does not count, nor does one that the server has not listened to for long enough.
+    """
     indicator = definition.indicators[f"{definition.id}.services_alive_ratio"]
-    loaded = [sight for sight in sights if sight.load_state is not LoadState.NEVER_LOADED]
+    loaded = [sight for sight in sights if sight.load_state not in _UNCOUNTED]
     share = sum(sight.load_state.present for sight in loaded) / len(loaded) if loaded else None
     measured = Measurement(share, indicator.unit, len(loaded), indicator.window_s, at, indicator.source)
     return Reading(indicator.id, "", measured)
@@ -77,7 +90,9 @@ def absent(indicator: Indicator, at: datetime) -> Measurement:
     return Measurement(None, indicator.unit, 0, indicator.window_s, at, indicator.source)
 
 
-def _settled(definition: Definition, readings: Readings, alive: Collection[str], at: datetime) -> Iterator[Reading]:
+def _settled(
+    definition: Definition, readings: Readings, alive: Collection[str], listened: tuple[datetime, datetime]
+) -> Iterator[Reading]:
     yield from (reading for reading in readings if reading.member or reading.measurement.known)
     for indicator in definition.indicators.values():
         name = indicator.id.removeprefix(f"{definition.id}.")
@@ -85,18 +100,23 @@ def _settled(definition: Definition, readings: Readings, alive: Collection[str],
         if indicator.group_by or (seen is not None and seen.known):
             continue
         # What was seen and has no number, such as a call without a price, is not nothing.
-        zero = None if seen is not None and seen.samples else _zero(indicator, alive, at)
-        yield Reading(indicator.id, "", zero or seen or absent(indicator, at))
+        zero = None if seen is not None and seen.samples else _zero(indicator, alive, listened)
+        yield Reading(indicator.id, "", zero or seen or absent(indicator, listened[1]))
 
 
-def _zero(indicator: Indicator, alive: Collection[str], at: datetime) -> Measurement | None:
-    """0 as a measured number: nothing was reported, and those who would have reported it are alive."""
+def _zero(indicator: Indicator, alive: Collection[str], listened: tuple[datetime, datetime]) -> Measurement | None:
+    """0 as a measured number: nothing was reported, and those who would have reported it are alive.
+
+    It holds for the time for which the server has listened.
+    """
     emitters = indicator.zero_from
     if not emitters or not all(name in alive for name in emitters):
         return None
+    since, at = listened
     zero: Value = Decimal(0) if indicator.unit in _MONEY else 0
-    source = f"{indicator.source}: none, heartbeat of {' and '.join(emitters)}"
-    return Measurement(zero, indicator.unit, 0, indicator.window_s, at, source)
+    window_s = min(indicator.window_s, math.ceil((at - since).total_seconds()))
+    source = f"{indicator.source}, without rows while the heartbeat of {' and '.join(emitters)} is fresh"
+    return Measurement(zero, indicator.unit, 0, window_s, at, source)
 
 
 def _fields(definition: Definition, readings: Readings, at: datetime) -> Mapping[str, Field]:
@@ -108,23 +128,27 @@ def _fields(definition: Definition, readings: Readings, at: datetime) -> Mapping
     return {**numbers, **{field: names(readings, at) for field, names in view.lists.items()}}
 
 
-def _measurement(indicator: Indicator, value: object, samples: int, estimated: bool, at: datetime) -> Measurement:
-    number = _number(value, indicator.unit) if samples else None
-    return Measurement(number, indicator.unit, samples, indicator.window_s, at, indicator.source, estimated)
+def _reading(indicator: Indicator, member: str, columns: Mapping[str, str], at: datetime) -> Reading:
+    """What a row says of one indicator; its columns' texts are found by their SQL."""
+    samples = int(_plain(columns[indicator.samples]) or 0)
+    value = _number(columns[indicator.value], indicator.unit) if samples else None
+    estimated = bool(_plain(columns[indicator.estimated_if]))
+    measured = Measurement(value, indicator.unit, samples, indicator.window_s, at, indicator.source, estimated)
+    judged, needs_s = _plain(columns[indicator.judged_if]), _plain(columns[indicator.needs_s])
+    return Reading(indicator.id, member, measured, bool(judged), needs_s or 0.0)
 
 
-def _number(value: object, unit: str) -> Value | None:
-    """The number in the text of a row; None for NULL and for what is not finite, such as 0/0."""
-    if value is None:
+def _plain(text: str) -> float | None:
+    """The number in the text of a column; None for NULL and for what is not finite, such as 0/0."""
+    if text == "NULL":
         return None
-    text = str(value)
-    try:
-        if unit in _MONEY:
-            amount = Decimal(text)
-            return amount if amount.is_finite() else None
-        if unit in _COUNTS:
-            return int(text)
-        number = float(text)
-    except (ValueError, InvalidOperation):
-        return None
+    number = float(text)
     return number if math.isfinite(number) else None
+
+
+def _number(text: str, unit: str) -> Value | None:
+    if unit in _MONEY:
+        return Decimal(text) if _plain(text) is not None else None
+    number = _plain(text)
+    # A float would round a count of tokens beyond 2^53.
+    return int(text) if number is not None and text.lstrip("-").isdigit() and unit in _COUNTS else number

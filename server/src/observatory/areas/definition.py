@@ -21,10 +21,23 @@ from observatory.errors import ObservatoryError
 from observatory.model import Bound, Comparison, Indicator, Reading
 
 _BOUND = re.compile(r"(>=|<=|>|<)\s*(-?\d+(?:\.\d+)?)")
+_TABLE = re.compile(r"\bfact_\w+")
 _WINDOW = re.compile(r"(\d+)([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _KEYS = {
-    *("id", "sentence", "unit", "windows", "group_by", "from", "value", "samples", "judged_if", "estimated_if"),
+    *(
+        "id",
+        "sentence",
+        "unit",
+        "windows",
+        "group_by",
+        "from",
+        "value",
+        "samples",
+        "judged_if",
+        "needs_s",
+        "estimated_if",
+    ),
     *("warn", "crit", "least_samples", "bound_source", "zero_from"),
 }
 
@@ -53,14 +66,16 @@ class View:
     derive: Callable[[Readings, datetime], Iterable[Reading]] = nothing
 
 
-@dataclass(frozen=True, slots=True)
+# Compared by identity: an area is loaded once, and its query is written once for it.
+@dataclass(frozen=True, slots=True, eq=False)
 class Definition:
     """One area.
 
     Attributes:
         id: the area's id in the catalogue.
         facts: its tables and views, in the form that the store applies.
-        selects: named sub-selects that indicators read from, with `$window`, `$now` and `$since`.
+        selects: named sub-selects that indicators read from, with `$window`, `$now`, `$since` (start of the window) and
+            `$listened` (seconds for which the server has listened).
         indicators: by id, in the file's order.
         view: the shape of its entry.
     """
@@ -99,17 +114,18 @@ def decode(area: str, *, facts: str, indicators: str, view: View) -> Definition:
         DefinitionError: a field is missing, unknown or bad, or the view names an indicator that does not exist.
     """
     document = yaml.safe_load(indicators)
-    source = str(document["bound_source"])
+    selects = document.get("selects", {})
+    bounds = str(document["bound_source"])
     decoded: dict[str, Indicator] = {}
     for entry in (*document["indicators"], *_every_area()):
-        for indicator in _indicators(area, source, entry):
+        for indicator in _indicators(area, selects, entry, bounds):
             if indicator.id in decoded:
                 raise DefinitionError(f"{area}: indicator {indicator.id} stands twice")
             decoded[indicator.id] = indicator
     missing = [name for name in view.numbers.values() if f"{area}.{name}" not in decoded]
     if missing:
         raise DefinitionError(f"{area}: the view shows {', '.join(missing)}, which no indicator measures")
-    return Definition(area, facts, document.get("selects", {}), decoded, view)
+    return Definition(area, facts, selects, decoded, view)
 
 
 @cache
@@ -117,7 +133,15 @@ def _every_area() -> tuple[Mapping[str, object], ...]:
     return tuple(yaml.safe_load(files(__package__).joinpath("every_area.yaml").read_text(encoding="utf-8")))
 
 
-def _indicators(area: str, source: str, entry: Mapping[str, object]) -> Iterable[Indicator]:
+def source(area: str, selects: Mapping[str, str], reads: str) -> str:
+    """Where a number comes from, as `provenance` says it: the tables, and the rule of docs/reference/indicators.md."""
+    if reads not in selects:
+        return reads
+    tables = dict.fromkeys(_TABLE.findall(selects[reads]))
+    return f"{' and '.join(tables)} (rule {area}.{reads})"
+
+
+def _indicators(area: str, selects: Mapping[str, str], entry: Mapping[str, object], bounds: str) -> Iterable[Indicator]:
     where = f"{area}: indicator {entry.get('id')!r}"
     unknown = set(entry) - _KEYS
     if unknown:
@@ -132,15 +156,17 @@ def _indicators(area: str, source: str, entry: Mapping[str, object]) -> Iterable
             unit=str(entry["unit"]),
             window_s=_window(window, where),
             group_by=_texts(entry, "group_by"),
-            source=str(entry["from"]),
+            reads=str(entry["from"]),
+            source=source(area, selects, str(entry["from"])),
             value=str(entry.get("value", "")),
             samples=str(entry.get("samples", "count()")),
             judged_if=str(entry.get("judged_if", "1")),
+            needs_s=str(entry.get("needs_s", "0")),
             estimated_if=str(entry.get("estimated_if", "0")),
             warn=_bound(entry.get("warn"), where) if place == 0 else None,
             crit=_bound(entry.get("crit"), where) if place == 0 else None,
             least_samples=int(str(entry.get("least_samples", 1))),
-            bound_source=str(entry.get("bound_source", source)),
+            bound_source=str(entry.get("bound_source", bounds)),
             zero_from=_texts(entry, "zero_from"),
         )
 

@@ -21,20 +21,30 @@ ENVIRONMENTS = 32
 
 _SPAN = """Timestamp > fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')
     AND Timestamp <= fromUnixTimestamp64Nano({now_ns:Int64}, 'UTC')"""
-_HEARTBEATS = f"""SELECT Environment, Service, Instance, max(Timestamp) AS SeenAt FROM fact_points
+_HEARTBEATS = f"""SELECT Environment, Service, Instance, min(Timestamp) AS FirstAt, max(Timestamp) AS SeenAt
+FROM fact_points
 WHERE {_SPAN} AND Metric = 'observatory.service.heartbeat'
 GROUP BY Environment, Service, Instance ORDER BY SeenAt DESC LIMIT 20000"""
-_CALLS = f"""SELECT Environment, Service, max(Timestamp) AS SeenAt FROM rollup_services_1m
+# The rollup knows the minute: its end is when the first call had come for sure.
+_CALLS = f"""SELECT Environment, Service, min(Timestamp) + toIntervalMinute(1) AS FirstAt,
+    max(Timestamp) AS SeenAt FROM rollup_services_1m
 WHERE {_SPAN}
 GROUP BY Environment, Service ORDER BY SeenAt DESC LIMIT 20000"""
 
 
 @dataclass(slots=True)
 class Signs:
-    """One service's signs of life in one environment: newest heartbeat by process, newest call."""
+    """One service's signs of life in one environment.
+
+    Attributes:
+        heartbeats: newest heartbeat by process.
+        called_at: newest call.
+        first_at: the first sign of any kind that is known.
+    """
 
     heartbeats: dict[str, datetime] = field(default_factory=dict)
     called_at: datetime | None = None
+    first_at: datetime | None = None
 
     @property
     def heartbeat_at(self) -> datetime | None:
@@ -46,16 +56,29 @@ class Signs:
         """The newest sign of any kind."""
         return max((at for at in (self.heartbeat_at, self.called_at) if at), default=None)
 
+    @property
+    def patience_s(self) -> int:
+        """For how many seconds it may give no sign before it is silent."""
+        return SILENT_AFTER_S if self.heartbeats else CALLED_WITHIN_S
+
+    def began(self, at: datetime) -> None:
+        """Note that there was a sign at `at`, perhaps the first."""
+        self.first_at = min(at, self.first_at or at)
+
 
 class Presence:
     """The memory of who was there.
 
     Args:
         services: ids that are remembered; others only prove that their environment exists.
+        since: since when the server listens. What came before is read back from the store, but that something did not
+            come is known from here on only.
     """
 
-    def __init__(self, services: Iterable[str]) -> None:
+    def __init__(self, services: Iterable[str], since: datetime) -> None:
+        self.since = since
         self._known = frozenset(services)
+        self._dropped: set[str] = set()
         self._signs: dict[str, dict[str, Signs]] = {}
         self._witnessed: dict[str, datetime] = {}
         self._recalled = False
@@ -64,6 +87,12 @@ class Presence:
     def environments(self) -> tuple[str, ...]:
         """Environments that sent anything lately, in order of first sight."""
         return tuple(self._witnessed)
+
+    def dropped(self) -> int:
+        """How many environments were left out, for want of room, since this was last asked."""
+        count = len(self._dropped)
+        self._dropped.clear()
+        return count
 
     def of(self, environment: str, service: str) -> Signs:
         """The signs of one service; none when it was never seen."""
@@ -86,22 +115,25 @@ class Presence:
     def witness(self, environment: str, at: datetime) -> bool:
         """Note that an environment sent something; False when there is no room for one more."""
         if environment not in self._witnessed and len(self._witnessed) >= ENVIRONMENTS:
+            self._dropped.add(environment)
             return False
         self._witnessed[environment] = max(at, self._witnessed.get(environment, at))
         return True
 
     def beaten(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Take in heartbeats: environment, service, instance, time."""
-        for environment, service, instance, seen_at in rows:
-            if self.witness(environment, seen_at) and service in self._known:
-                beats = self._sign(environment, service).heartbeats
-                beats[instance] = max(seen_at, beats.get(instance, seen_at))
-
-    def called(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Take in calls: environment, service, time of the newest."""
-        for environment, service, seen_at in rows:
+        """Take in heartbeats: environment, service, instance, times of the first and the newest."""
+        for environment, service, instance, first_at, seen_at in rows:
             if self.witness(environment, seen_at) and service in self._known:
                 signs = self._sign(environment, service)
+                signs.began(first_at)
+                signs.heartbeats[instance] = max(seen_at, signs.heartbeats.get(instance, seen_at))
+
+    def called(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Take in calls: environment, service, times of the first and the newest."""
+        for environment, service, first_at, seen_at in rows:
+            if self.witness(environment, seen_at) and service in self._known:
+                signs = self._sign(environment, service)
+                signs.began(first_at)
                 signs.called_at = max(seen_at, signs.called_at or seen_at)
 
     def _sign(self, environment: str, service: str) -> Signs:

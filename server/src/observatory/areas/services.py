@@ -16,13 +16,17 @@ from observatory.store import Reader
 
 WINDOW_S = CALLED_WITHIN_S
 SOURCE = "fact_calls"
+HEARTBEATS = "fact_points (metric observatory.service.heartbeat)"
+# A rate over less than two rounds is a matter of chance.
+LEAST_RATE_S = 10
 # Services outside the catalogue are shown in the graph, as many as a page can hold.
 EDGES = 2_000
 
 # One row per service (Caller is empty) and one per edge.
 _SQL = """SELECT Environment, Service, From, IsEdge, count() AS Calls, sum(Failed) AS Failures,
     countIf(Outcome = 'failure') AS Outcomes, quantilesExactInclusive(0.5, 0.95, 0.99)(DurationNs / 1e6) AS Latency,
-    max(Timestamp + toIntervalNanosecond(least(DurationNs, 86400000000000))) AS SeenAt
+    min(Timestamp) AS FirstAt, max(Timestamp + toIntervalNanosecond(least(DurationNs, 86400000000000))) AS SeenAt,
+    countIf(Timestamp > fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')) AS Heard
 FROM (SELECT *, arrayJoin([0, 1]) AS IsEdge, multiIf(IsEdge = 0, '', Caller = '', 'external', Caller) AS From
     FROM fact_calls
     WHERE Timestamp > fromUnixTimestamp64Nano({now_ns:Int64}, 'UTC') - toIntervalSecond({window_s:UInt32})
@@ -32,7 +36,7 @@ GROUP BY Environment, Service, From, IsEdge ORDER BY IsEdge, Calls DESC LIMIT {m
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Calls of one service, or along one edge, within the window."""
+    """Calls of one service, or along one edge, within the window; `heard` of them since the server listens."""
 
     service: str
     caller: str
@@ -40,7 +44,9 @@ class Calls:
     failures: int
     outcomes: int
     latency_ms: tuple[float, float, float]
+    first_at: datetime
     seen_at: datetime
+    heard: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +60,19 @@ class Traffic:
 NO_TRAFFIC = Traffic({}, ())
 
 
-async def read(reader: Reader, at: datetime) -> Mapping[str, Traffic]:
+async def read(reader: Reader, at: datetime, since: datetime) -> Mapping[str, Traffic]:
     """The calls of the last five minutes, by environment.
+
+    Args:
+        reader: reads the telemetry store.
+        at: end of the window.
+        since: since when the server listens.
 
     Raises:
         StoreError: the store refused the query.
     """
-    bound = {"now_ns": select.nanoseconds(at), "window_s": WINDOW_S, "most": EDGES}
+    times = {"now_ns": select.nanoseconds(at), "since_ns": select.nanoseconds(since)}
+    bound = times | {"window_s": WINDOW_S, "most": EDGES}
     rows = await reader.read(_SQL, bound)
     services: dict[str, dict[str, Calls]] = {}
     edges: dict[str, list[Calls]] = {}
@@ -83,20 +95,20 @@ def sights(
             service.id,
             traffic.services.get(service.id),
             presence.of(environment, service.id),
-            at,
+            (presence.since, at),
             (callers.get(service.id, ()), callees.get(service.id, ())),
         )
         for service in catalogue.services
     }
 
 
-def edges(traffic: Traffic, at: datetime) -> tuple[Edge, ...]:
+def edges(environment: str, traffic: Traffic, presence: Presence, at: datetime) -> tuple[Edge, ...]:
     """Who called whom, busiest first."""
     return tuple(
         Edge(
             calls.caller,
             calls.service,
-            rate=_measured(calls.calls / WINDOW_S, "1/s", calls, at),
+            rate=_rate(calls, presence.of(environment, calls.service), (presence.since, at)),
             error_rate=_measured(calls.failures / calls.calls, "ratio", calls, at),
             p50=_measured(calls.latency_ms[0], "ms", calls, at),
             p95=_measured(calls.latency_ms[1], "ms", calls, at),
@@ -105,29 +117,38 @@ def edges(traffic: Traffic, at: datetime) -> tuple[Edge, ...]:
     )
 
 
-def load_state(signs: Signs, at: datetime) -> LoadState:
-    """Whether a service is there, from its newest signs of life."""
-    seen_at = signs.seen_at
-    if seen_at is None:
+def load_state(signs: Signs, since: datetime, at: datetime) -> LoadState:
+    """Whether a service is there, from its newest signs of life.
+
+    Args:
+        signs: the service's.
+        since: since when the server listens. A silence is counted from here at the earliest: who was not listening
+            cannot know.
+        at: the time to judge.
+    """
+    if signs.seen_at is None:
         return LoadState.NEVER_LOADED
-    patience_s = SILENT_AFTER_S if signs.heartbeats else CALLED_WITHIN_S
-    if at - seen_at > timedelta(seconds=patience_s):
-        return LoadState.SILENT
+    patience = timedelta(seconds=signs.patience_s)
+    if at - signs.seen_at > patience:
+        return LoadState.SILENT if at - since > patience else LoadState.UNHEARD
     called = signs.called_at is not None and at - signs.called_at <= timedelta(seconds=CALLED_WITHIN_S)
     return LoadState.REPORTING if called else LoadState.IDLE
 
 
 def alive(presence: Presence, environment: str, services: Iterable[str], at: datetime) -> frozenset[str]:
-    """Those of `services` whose own heartbeat is fresh: what they do not report did not happen."""
-    fresh = timedelta(seconds=SILENT_AFTER_S)
+    """Those of `services` whose own heartbeat is fresh: what they do not report did not happen.
+
+    A heartbeat of before the server listened proves nothing: what was reported since may have found nobody.
+    """
+    fresh = max(at - timedelta(seconds=SILENT_AFTER_S), presence.since)
     beats = {service: presence.of(environment, service).heartbeat_at for service in services}
-    return frozenset(service for service, beat in beats.items() if beat is not None and at - beat <= fresh)
+    return frozenset(service for service, beat in beats.items() if beat is not None and beat >= fresh)
 
 
 def _calls(row: tuple[Any, ...]) -> tuple[str, bool, Calls]:
-    environment, service, caller, is_edge, calls, failures, outcomes, latency, seen_at = row
+    environment, service, caller, is_edge, calls, failures, outcomes, latency, first_at, seen_at, heard = row
     p50, p95, p99 = latency
-    counted = Calls(service, caller, calls, failures, outcomes, (p50, p95, p99), seen_at)
+    counted = Calls(service, caller, calls, failures, outcomes, (p50, p95, p99), first_at, seen_at, heard)
     return environment, bool(is_edge), counted
 
 
@@ -144,16 +165,17 @@ def _sight(
     service: str,
     calls: Calls | None,
     signs: Signs,
-    at: datetime,
+    listened: tuple[datetime, datetime],
     neighbours: tuple[tuple[str, ...], tuple[str, ...]],
 ) -> ServiceSight:
-    state = load_state(signs, at)
+    since, at = listened
+    state = load_state(signs, since, at)
     p50, p95, p99 = calls.latency_ms if calls else (None, None, None)
     fresh = timedelta(seconds=SILENT_AFTER_S)
     return ServiceSight(
         id=service,
         load_state=state,
-        rate=_rate(calls, state, at),
+        rate=_rate(calls, signs, listened),
         error_rate=_measured(calls.failures / calls.calls if calls else None, "ratio", calls, at),
         errors_by_exception=_measured(calls.failures - calls.outcomes if calls else None, "1", calls, at),
         errors_by_outcome=_measured(calls.outcomes if calls else None, "1", calls, at),
@@ -168,18 +190,31 @@ def _sight(
     )
 
 
-def _rate(calls: Calls | None, state: LoadState, at: datetime) -> Measurement:
-    if calls is None and state is LoadState.IDLE:
-        # Its heartbeat says that it is there: no calls is a measured 0.
-        return Measurement(0.0, "1/s", 0, WINDOW_S, at, f"{SOURCE}: none, heartbeat fresh")
-    return _measured(calls.calls / WINDOW_S if calls else None, "1/s", calls, at)
+def _rate(calls: Calls | None, signs: Signs, listened: tuple[datetime, datetime]) -> Measurement:
+    """Calls per second of the time in which they could have been seen.
+
+    That is the window without what lies before the service's first sign, or before the server listened. It is the
+    measurement's `window_s`. No rate under `LEAST_RATE_S`.
+    """
+    since, at = listened
+    start = max(at - timedelta(seconds=WINDOW_S), since, signs.first_at or since)
+    window_s = max((at - start).total_seconds(), 0.0)
+    heard, source = (calls.heard, SOURCE) if calls else (0, f"{SOURCE}, without rows while its heartbeat is fresh")
+    known = window_s >= LEAST_RATE_S and (calls is not None or _fresh(signs, at))
+    return Measurement(heard / window_s if known else None, "1/s", heard, round(window_s), at, source)
+
+
+def _fresh(signs: Signs, at: datetime) -> bool:
+    # Its heartbeat says that it is there: no calls is a measured 0.
+    beat = signs.heartbeat_at
+    return beat is not None and at - beat <= timedelta(seconds=SILENT_AFTER_S)
 
 
 def _heartbeat_age(signs: Signs, at: datetime) -> Measurement:
     beat = signs.heartbeat_at
     # A clock ahead of ours makes no negative age.
     age_s = max((at - beat).total_seconds(), 0.0) if beat else None
-    return Measurement(age_s, "s", 1 if beat else 0, SILENT_AFTER_S, at, "observatory.service.heartbeat")
+    return Measurement(age_s, "s", 1 if beat else 0, SILENT_AFTER_S, at, HEARTBEATS)
 
 
 def _measured(value: float | None, unit: str, calls: Calls | None, at: datetime) -> Measurement:

@@ -68,7 +68,7 @@ def step(held: Held | None, seen: Verdict, now: datetime, patience: Patience = P
         return Held(replace(seen, since=held.verdict.since))
     run = _extend(held, seen, now)
     if held.run is None or run.since == now or not _ripe(run, current, now, patience):
-        return Held(_waiting(held.verdict, seen), run)
+        return Held(_waiting(held.verdict, seen, run, patience), run)
     agreed = run.mildest if run.mildest.health.rank > current.rank else run.harshest
     # The rounds may agree on a step, not on all of it: the rest starts a run of its own.
     rest = None if agreed.health is seen.health else Run(now, seen, seen)
@@ -94,12 +94,14 @@ def _ripe(run: Run, current: Health, now: datetime, patience: Patience) -> bool:
     return now - run.since >= timedelta(seconds=needed_s)
 
 
-def _waiting(verdict: Verdict, seen: Verdict) -> Verdict:
+def _waiting(verdict: Verdict, seen: Verdict, run: Run, patience: Patience) -> Verdict:
     if verdict.health is Health.HEALTHY or seen.health.rank > verdict.health.rank:
         return replace(verdict, findings=_plain(verdict.findings))
-    note = Finding(
-        Reason.CONFIRMING, f"measured as {seen.health} since; {verdict.health} until that is confirmed", seen.health
+    needed = (
+        "another round confirms it" if verdict.health is Health.UNKNOWN else f"that has lasted {patience.better_s:g} s"
     )
+    sentence = f"measured as {seen.health} since {words.moment(run.since)}; stays {verdict.health} until {needed}"
+    note = Finding(Reason.CONFIRMING, sentence, seen.health)
     return replace(verdict, findings=(*_plain(verdict.findings), note))
 
 

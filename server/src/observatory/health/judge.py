@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from observatory.catalogue import Objective, Priority
 from observatory.health import words
 from observatory.model import (
-    Bound,
     Finding,
     Health,
     Indicator,
     LoadState,
-    Measurement,
     Reading,
     Reason,
     ServiceSight,
@@ -20,6 +19,7 @@ from observatory.model import (
     worst,
 )
 
+_ALIVE = ".services_alive_ratio"
 # A service is judged by its errors and its speed from this many calls on.
 LEAST_CALLS = 20
 # An objective says how many calls must succeed over a month; five minutes may burn that budget this much faster
@@ -42,44 +42,58 @@ _OF_AREA = {
 }
 
 
-def reading(indicator: Indicator, read: Reading) -> Finding | None:
+def reading(indicator: Indicator, read: Reading, since: datetime | None = None) -> Finding | None:
     """What one reading says of its area; None when it cannot be judged.
 
     It can be judged when it has a value, its least samples, a bound, and its own condition allows it.
     A healthy finding has its sentence too, so that a page can say what was looked at.
+
+    Args:
+        indicator: what was read.
+        read: its value.
+        since: since when the server listens; None: for ever.
     """
     measured = read.measurement
-    if not (indicator.bounded and read.judged) or measured.value is None or measured.samples < indicator.least_samples:
+    if not (indicator.bounded and read.judged) or measured.samples < indicator.least_samples:
         return None
+    if measured.value is None:
+        return _listening(indicator, read, since)
     levels = (
-        (indicator.crit, Health.CRITICAL, Reason.BEYOND_CRITICAL_BOUND),
-        (indicator.warn, Health.DEGRADED, Reason.BEYOND_WARNING_BOUND),
+        (indicator.crit, Health.CRITICAL, Reason.BEYOND_CRITICAL_BOUND, "critical"),
+        (indicator.warn, Health.DEGRADED, Reason.BEYOND_WARNING_BOUND, "warning"),
     )
-    for bound, health, reason in levels:
+    for bound, health, reason, kind in levels:
         if bound is not None and bound.broken_by(measured.value):
-            sentence = _beyond(indicator, read, bound)
-            return Finding(reason, sentence, health, indicator.id, read.member)
+            sentence = _value(indicator, read, f", {words.bound(bound, indicator.unit, kind)}")
+            found = Finding(reason, sentence, health, indicator.id, read.member)
+            return _listening(indicator, read, since) or found
     return Finding(Reason.WITHIN_BOUNDS, _value(indicator, read), Health.HEALTHY, indicator.id, read.member)
 
 
-def area(indicators: Mapping[str, Indicator], readings: Iterable[Reading], silent: Sequence[str] = ()) -> Verdict:
+def area(
+    indicators: Mapping[str, Indicator],
+    readings: Iterable[Reading],
+    silent: Sequence[str] = (),
+    since: datetime | None = None,
+) -> Verdict:
     """An area is as bad as its worst judged indicator; unknown if none could be judged.
 
     Args:
         indicators: the area's, by id.
         readings: what was measured of them.
         silent: services of the area that fell silent, to be named.
+        since: since when the server listens; None: for ever.
     """
     read = tuple(readings)
-    judged = [found for each in read if (found := reading(indicators[each.indicator], each)) is not None]
+    judged = [found for each in read if (found := reading(indicators[each.indicator], each, since)) is not None]
     # That the services are alive says nothing about how well they do; alone it makes no area healthy.
-    telling = [found for found in judged if not found.subject.endswith(".services_alive_ratio")]
-    bad = sorted((found for found in judged if found.health.rank > Health.UNKNOWN.rank), key=_badness)
-    bad += [_silent(name) for name in silent]
+    telling = [found for found in judged if not found.subject.endswith(_ALIVE)]
+    bad = [found for found in judged if found.health is not Health.HEALTHY]
+    bad = sorted([*bad, *map(_silent, silent)], key=_badness)
     if bad:
-        return Verdict(worst(found.health for found in judged), tuple(bad))
+        return Verdict(worst(found.health for found in bad), tuple(bad))
     if not telling:
-        return Verdict(Health.UNKNOWN, (_unjudged(indicators, read),))
+        return Verdict(Health.UNKNOWN, (_unjudged(indicators, read, bool(judged)),))
     return Verdict(Health.HEALTHY)
 
 
@@ -88,9 +102,15 @@ def failed(subject: str, detail: str) -> Verdict:
     return Verdict(Health.UNKNOWN, (Finding(Reason.QUERY_FAILED, detail, Health.UNKNOWN, subject),))
 
 
-def service(sight: ServiceSight, objective: Objective) -> Verdict:
-    """A service against its own objective in the catalogue."""
-    absent = _absent(sight)
+def service(sight: ServiceSight, objective: Objective, since: datetime | None = None) -> Verdict:
+    """A service against its own objective in the catalogue.
+
+    Args:
+        sight: what was seen of it.
+        objective: what it is held against.
+        since: since when the server listens; None: for ever.
+    """
+    absent = _absent(sight, since)
     if absent is not None:
         return Verdict(absent.health, (absent,))
     found = [each for each in (_errors(sight, objective), _latency(sight, objective)) if each is not None]
@@ -131,34 +151,49 @@ def _of_area(name: str, verdict: Verdict, priority: Priority) -> Finding:
     return Finding(_OF_AREA[verdict.health], sentence, health, name)
 
 
-def _beyond(indicator: Indicator, read: Reading, bound: Bound) -> str:
-    return f"{_value(indicator, read)}, {words.bound(bound, indicator.unit)}"
-
-
-def _value(indicator: Indicator, read: Reading) -> str:
+def _value(indicator: Indicator, read: Reading, beyond: str = "") -> str:
+    """`p95 of calls of a model (openai): 5,100 ms, above the warning bound of 5,000 ms (last 5 min, 31 samples)`."""
     measured = read.measurement
     assert measured.value is not None
-    who = f"{read.member}: " if read.member else ""
-    value = words.number(measured.value, indicator.unit)
-    return f"{who}{indicator.sentence} in {words.window(indicator.window_s)} is {value} ({_samples(measured)})"
+    who = f" ({read.member})" if read.member else ""
+    rests_on = f"last {words.window(measured.window_s)}, {words.samples(measured.samples)}"
+    return f"{indicator.sentence}{who}: {words.number(measured.value, indicator.unit)}{beyond} ({rests_on})"
 
 
-def _samples(measured: Measurement) -> str:
-    return "1 sample" if measured.samples == 1 else f"{measured.samples:,} samples"
+def _listening(indicator: Indicator, read: Reading, since: datetime | None) -> Finding | None:
+    """That the server has not listened for long enough to take the reading for the truth; None when it has."""
+    if since is None or (read.measurement.as_of - since).total_seconds() >= read.needs_s:
+        return None
+    who = f" ({read.member})" if read.member else ""
+    sentence = f"{indicator.sentence}{who}: {_since(since, read.needs_s)}"
+    return Finding(Reason.LISTENING, sentence, Health.UNKNOWN, indicator.id, read.member)
 
 
-def _unjudged(indicators: Mapping[str, Indicator], readings: Iterable[Reading]) -> Finding:
-    seen = max(
-        (each for each in readings if indicators[each.indicator].bounded and each.measurement.samples),
-        key=lambda each: each.measurement.samples,
-        default=None,
-    )
-    if seen is None:
-        return Finding(Reason.NO_DATA, "nothing was reported that could be judged", Health.UNKNOWN)
-    indicator = indicators[seen.indicator]
+def _since(since: datetime, needs_s: float) -> str:
+    return f"not known yet; listening since {words.moment(since)}, needs {words.span(needs_s)}"
+
+
+def _unjudged(indicators: Mapping[str, Indicator], readings: Iterable[Reading], alive: bool) -> Finding:
+    bounded = [
+        each
+        for each in readings
+        if indicators[each.indicator].bounded and each.measurement.known and not each.indicator.endswith(_ALIVE)
+    ]
+    few = [each for each in bounded if each.measurement.samples < indicators[each.indicator].least_samples]
+    if few:
+        return _too_few(indicators, max(few, key=lambda each: each.measurement.samples))
+    if bounded:
+        return Finding(Reason.NO_DATA, "nothing that was reported can be judged at this moment", Health.UNKNOWN)
+    work = "its services are alive, but reported no work that could be judged"
+    return Finding(Reason.NO_DATA, work if alive else "nothing was reported that could be judged", Health.UNKNOWN)
+
+
+def _too_few(indicators: Mapping[str, Indicator], seen: Reading) -> Finding:
+    indicator, measured = indicators[seen.indicator], seen.measurement
+    who = f" ({seen.member})" if seen.member else ""
     sentence = (
-        f"too few samples to judge: {indicator.sentence} has {_samples(seen.measurement)} "
-        f"of the {indicator.least_samples} it needs"
+        f"too few samples to judge: {indicator.sentence}{who} rests on {words.samples(measured.samples)} "
+        f"of the last {words.window(measured.window_s)}, and needs {indicator.least_samples}"
     )
     return Finding(Reason.TOO_FEW_SAMPLES, sentence, Health.UNKNOWN, indicator.id, seen.member)
 
@@ -167,14 +202,19 @@ def _silent(name: str) -> Finding:
     return Finding(Reason.SERVICE_SILENT, f"{name} fell silent", Health.DEGRADED, name)
 
 
-def _absent(sight: ServiceSight) -> Finding | None:
+def _absent(sight: ServiceSight, since: datetime | None) -> Finding | None:
     if sight.load_state is LoadState.NEVER_LOADED:
         return Finding(Reason.NEVER_LOADED, "no process has loaded it", Health.UNKNOWN, sight.id)
+    if sight.load_state is LoadState.UNHEARD:
+        needs_s = float(sight.heartbeat_age.window_s if sight.heartbeat_age.known else sight.p95.window_s)
+        # It is unheard because of when the server began to listen: that time is there.
+        assert since is not None
+        return Finding(Reason.LISTENING, f"no sign of it: {_since(since, needs_s)}", Health.UNKNOWN, sight.id)
     if sight.load_state is not LoadState.SILENT:
         return None
     age = sight.heartbeat_age.value
-    since = f"no heartbeat for {words.span(float(age))}" if age is not None else "no call and no heartbeat any more"
-    return Finding(Reason.SILENT, since, Health.CRITICAL, sight.id)
+    sentence = f"no heartbeat for {words.span(float(age))}" if age is not None else "no call and no heartbeat any more"
+    return Finding(Reason.SILENT, sentence, Health.CRITICAL, sight.id)
 
 
 def _errors(sight: ServiceSight, objective: Objective) -> Finding | None:
@@ -197,7 +237,7 @@ def _latency(sight: ServiceSight, objective: Objective) -> Finding | None:
     if p95.value is None or p95.samples < LEAST_CALLS or float(p95.value) <= objective.latency_ms:
         return None
     sentence = (
-        f"95 of 100 calls take up to {words.number(p95.value, 'ms')} ({_samples(p95)}); "
+        f"95 of 100 calls take up to {words.number(p95.value, 'ms')} ({words.samples(p95.samples)}); "
         f"the objective is {words.number(objective.latency_ms, 'ms')}"
     )
     return _finding(sight, sentence, float(p95.value) > objective.latency_ms * CRIT_LATENCY)

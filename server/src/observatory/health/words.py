@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from observatory.model import Bound, Comparison, Value
 
 _BEYOND = {
     Comparison.ABOVE: "above",
-    Comparison.AT_LEAST: "not below",
+    Comparison.AT_LEAST: "at or above",
     Comparison.BELOW: "below",
-    Comparison.AT_MOST: "not above",
+    Comparison.AT_MOST: "at or below",
 }
 
 
@@ -25,9 +27,19 @@ def number(value: Value, unit: str) -> str:
     return f"{_plain(value)} {unit}"
 
 
-def bound(limit: Bound, unit: str) -> str:
-    """`above 5,000 ms`."""
-    return f"{_BEYOND[limit.comparison]} {number(limit.value, unit)}"
+def bound(limit: Bound, unit: str, kind: str) -> str:
+    """`above the warning bound of 5,000 ms`."""
+    return f"{_BEYOND[limit.comparison]} the {kind} bound of {number(limit.value, unit)}"
+
+
+def samples(count: int) -> str:
+    """`1 sample`, `1,200 samples`."""
+    return "1 sample" if count == 1 else f"{count:,} samples"
+
+
+def moment(at: datetime) -> str:
+    """`14:33:10 UTC`."""
+    return f"{at.astimezone(UTC):%H:%M:%S} UTC"
 
 
 def span(seconds: float) -> str:

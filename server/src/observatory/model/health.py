@@ -41,6 +41,7 @@ class Reason(StrEnum):
     TOO_FEW_SAMPLES = "too_few_samples"
     QUERY_FAILED = "query_failed"
     SILENT = "silent"
+    LISTENING = "listening"
     NEVER_LOADED = "never_loaded"
     AREA_CRITICAL = "area_critical"
     AREA_DEGRADED = "area_degraded"

@@ -55,10 +55,13 @@ class Indicator:
         unit: unit of the value, as in `Measurement.unit`.
         window_s: seconds of event time it looks at.
         group_by: columns whose values name its members; empty: one value for the area.
-        source: table, or name of a sub-select of the same file, that it reads; for a derived one its origin in words.
+        reads: table, or name of a sub-select of the same file, that it reads; for a derived one its origin in words.
+        source: the same for people: the tables, and the rule by which their rows are read.
         value: SQL aggregate of the value; empty when the area derives it from other readings.
         samples: SQL aggregate that counts what the value rests on.
         judged_if: SQL condition under which a bound may be held against it.
+        needs_s: SQL number of seconds for which the server must have listened before a value beyond a bound, or none,
+            is taken for the truth: what did not come while nobody listened is not missing.
         estimated_if: SQL condition under which the value is marked as estimated.
         warn: beyond it the area is degraded; None: not judged.
         crit: beyond it the area is critical; None: never critical.
@@ -73,10 +76,12 @@ class Indicator:
     unit: str
     window_s: int
     group_by: tuple[str, ...]
+    reads: str
     source: str
     value: str
     samples: str
     judged_if: str
+    needs_s: str
     estimated_if: str
     warn: Bound | None
     crit: Bound | None

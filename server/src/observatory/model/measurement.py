@@ -15,7 +15,7 @@ class Measurement:
 
     Attributes:
         value: the number; None when nothing was measured. Money is a Decimal, a count an int.
-        unit: `ms`, `s`, `1` (a count), `ratio` (0 to 1), `bps`, `usd`, `1/s`, ...
+        unit: `ms`, `s`, `1` (a count, or one number per another), `ratio` (0 to 1), `bps`, `usd`, `1/s`, ...
         samples: how many observations the value rests on.
         window_s: seconds of event time that were looked at, ending at `as_of`.
         as_of: end of the window, aware, UTC.
@@ -46,9 +46,11 @@ class Reading:
         member: the group's values joined by `/` (`binance/BTCUSDT`); empty for the whole area.
         measurement: the number with its provenance.
         judged: False when the indicator's own condition says that it must not be judged now.
+        needs_s: seconds for which the server must have listened before a bad value, or none, is taken for the truth.
     """
 
     indicator: str
     member: str
     measurement: Measurement
     judged: bool = True
+    needs_s: float = 0.0

@@ -15,11 +15,16 @@ Field = Measurement | tuple[str, ...]
 
 
 class LoadState(StrEnum):
-    """Whether a service of the catalogue is there."""
+    """Whether a service of the catalogue is there.
+
+    `unheard`: it was there before this server listened, and may still be; the server has not listened for long enough
+    to call it silent.
+    """
 
     REPORTING = "reporting"
     IDLE = "idle"
     SILENT = "silent"
+    UNHEARD = "unheard"
     NEVER_LOADED = "never_loaded"
 
     @property
@@ -35,7 +40,7 @@ class ServiceSight:
     Attributes:
         id: catalogue id.
         load_state: whether it is there.
-        rate: calls per second.
+        rate: calls per second of the time in which they could be seen, which is its `window_s`.
         error_rate: failed share of calls, by exception or by outcome, 0 to 1.
         errors_by_exception: calls that failed by raising.
         errors_by_outcome: calls that returned a failure without raising.

@@ -67,6 +67,7 @@ class Tick:
         snapshots: where a round's result is published.
         selfwatch: where a round's time and failures are counted.
         knobs: how often, and how long a query may take.
+        since: since when the server listens; None: from now on.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Tick:
         snapshots: Snapshots,
         selfwatch: Selfwatch,
         knobs: Knobs = Knobs(),
+        since: datetime | None = None,
     ) -> None:
         self._reader = reader
         self._catalogue = catalogue
@@ -86,7 +88,8 @@ class Tick:
         self._snapshots = snapshots
         self._selfwatch = selfwatch
         self._knobs = knobs
-        self._presence = Presence(service.id for service in catalogue.services)
+        self._since = since or clock.now()
+        self._presence = Presence((service.id for service in catalogue.services), self._since)
         self._held: dict[tuple[str, str, str], Held] = {}
 
     async def run(self) -> None:
@@ -107,7 +110,7 @@ class Tick:
         started, at = self._clock.monotonic(), self._clock.now()
         presence_failure = await self._presence_failure(at)
         (traffic, failure), reads = await asyncio.gather(
-            self._bounded("services", services.read(self._reader, at)),
+            self._bounded("services", services.read(self._reader, at, self._since)),
             asyncio.gather(*(self._read(each, at) for each in self._definitions)),
         )
         calls = traffic or {}
@@ -121,7 +124,7 @@ class Tick:
         self._selfwatch.tick_s.observe(self._clock.monotonic() - started)
 
     async def _read(self, area: Definition, at: datetime) -> Read:
-        readings, failure = await self._bounded(area.id, areas.read(area, self._reader, at))
+        readings, failure = await self._bounded(area.id, areas.read(area, self._reader, at, self._since))
         return Read(readings or {}, failure)
 
     async def _presence_failure(self, at: datetime) -> str:
@@ -145,7 +148,10 @@ class Tick:
     def _witness(self, traffic: Mapping[str, Traffic], at: datetime) -> None:
         for environment, found in traffic.items():
             self._presence.witness(environment, at)
-            self._presence.called((environment, each.service, each.seen_at) for each in found.services.values())
+            self._presence.called(
+                (environment, each.service, each.first_at, each.seen_at) for each in found.services.values()
+            )
+        self._selfwatch.environments_dropped.inc(self._presence.dropped())
 
     def _names(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((DEFAULT_ENVIRONMENT, *self._presence.environments)))
@@ -167,7 +173,7 @@ class Tick:
             overall=hysteresis.carry(before.snapshot.overall if before else None, verdict, at),
             areas=states,
             services={name: self._service(environment, sight, failure, at) for name, sight in sights.items()},
-            edges=services.edges(traffic, at),
+            edges=services.edges(environment, traffic, self._presence, at),
         )
 
     def _area(
@@ -177,19 +183,19 @@ class Tick:
         alive = services.alive(self._presence, environment, area.emitters, at)
         if read.failure:
             # Not read is not nothing: no fresh heartbeat may turn it into a 0.
-            measured = areas.shape(area, (), (), at)
+            measured = areas.shape(area, (), (), at, self._since)
             seen = judge.failed(area.id, read.failure)
         else:
             readings = (*read.readings.get(environment, ()), areas.services_alive(area, mine, at))
-            measured = areas.shape(area, readings, alive, at)
+            measured = areas.shape(area, readings, alive, at, self._since)
             silent = [sight.id for sight in mine if sight.load_state is LoadState.SILENT]
-            seen = judge.area(area.indicators, measured.readings, silent)
+            seen = judge.area(area.indicators, measured.readings, silent, self._since)
         verdict = self._hold(environment, "area", area.id, seen, at)
         return AreaState(area.id, verdict, measured.fields, measured.readings)
 
     def _service(self, environment: str, sight: ServiceSight, failure: str, at: datetime) -> ServiceState:
         objective = self._catalogue.service(sight.id).objective
-        seen = judge.failed(sight.id, failure) if failure else judge.service(sight, objective)
+        seen = judge.failed(sight.id, failure) if failure else judge.service(sight, objective, self._since)
         return ServiceState(sight, self._hold(environment, "service", sight.id, seen, at))
 
     def _hold(self, environment: str, kind: str, name: str, seen: Verdict, at: datetime) -> Verdict:
