@@ -35,7 +35,7 @@ format: $(VENV)/ready  ## put the code into the house's form
 	$(BIN)/ruff format .
 
 test: check browser  ## every check and every test that fits into minutes
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile
 
 browser:  # the pages' tests want the system's chromium; where it cannot be had, they fail and say so
 	@command -v chromium chromium-browser google-chrome > /dev/null || test "$$(id -u)" != 0 || ! command -v apt-get > /dev/null || \

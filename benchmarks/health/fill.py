@@ -39,12 +39,13 @@ SELECT fromUnixTimestamp64Nano(toInt64({newest:Int64} - number * {gap_ns:Int64})
     if(cityHash64(number, 8) % 100 = 0, 'Error', 'Unset') AS StatusCode,
     'production' AS Environment, edge.2 AS Service, if(number % 4 = 0, edge.1, '') AS Caller, 'chat' AS Feature,
     SpanAttributes['user.id'] AS UserId, '' AS UserCohort, '' AS Outcome, StatusCode = 'Error' AS Failed,
-    number % 4 = 0 AS Entry
+    number % 4 = 0 AS Entry, Timestamp + toIntervalNanosecond(Duration) AS EndTimestamp
 FROM numbers({first:UInt64}, {count:UInt64})
 """
 _COLUMNS = (
     "Timestamp, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, ServiceName, ResourceAttributes, Duration, "
-    "SpanAttributes, StatusCode, Environment, Service, Caller, Feature, UserId, UserCohort, Outcome, Failed, Entry"
+    "SpanAttributes, StatusCode, Environment, Service, Caller, Feature, UserId, UserCohort, Outcome, Failed, Entry, "
+    "EndTimestamp"
 )
 
 

@@ -187,10 +187,12 @@ def _own_of_span(resource: Pairs, scope: str, span: Any) -> Row:
     attributes = pairs(span.attributes)
     outside = span.kind in (2, 5) or not span.parent_span_id
     caller = find(attributes, "observatory.caller")
+    duration = max(0, span.end_time_unix_nano - span.start_time_unix_nano)
     return _common(resource, scope, attributes) | {
         "Caller": caller,
         "Outcome": find(attributes, "observatory.outcome"),
         "Failed": int(span.status.code == 2 or find(attributes, "observatory.outcome") == "failure"),
+        "EndTimestamp": signed(span.start_time_unix_nano) + min(duration, DAY_NS),
         "Entry": int(bool(caller) or (not find(attributes, "observatory.service") and outside)),
     }
 
@@ -254,6 +256,7 @@ def _record(record: Any, moment: int) -> Row:
     }
 
 
+DAY_NS = 86_400 * 10**9
 KINDS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 
 

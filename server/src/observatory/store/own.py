@@ -42,6 +42,9 @@ def _common(attributes: str) -> dict[str, tuple[str, str]]:
 
 
 SPAN = _common("SpanAttributes") | {
+    # When a span became known, which is what windows of facts ask for. At most a day after its start, so that a
+    # hostile end makes no partitions.
+    "EndTimestamp": ("DateTime64(9, 'UTC')", "Timestamp + toIntervalNanosecond(least(Duration, 86400000000000))"),
     "Caller": (_LOW, f"SpanAttributes['{common.CALLER}']"),
     "Outcome": (_LOW, f"SpanAttributes['{common.OUTCOME}']"),
     "Failed": ("UInt8", f"StatusCode = 'Error' OR SpanAttributes['{common.OUTCOME}'] = 'failure'"),
@@ -58,8 +61,3 @@ POINT = {
     "Service": (_LOW, _service("Attributes")),
     "Instance": ("String", "ResourceAttributes['service.instance.id']"),
 }
-
-
-def materialized(columns: dict[str, tuple[str, str]]) -> str:
-    """The columns as DDL, computed by the table itself from the Collector's columns."""
-    return ",\n    ".join(f"{name} {kind} MATERIALIZED {sql}" for name, (kind, sql) in columns.items())

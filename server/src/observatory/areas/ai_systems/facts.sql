@@ -47,7 +47,7 @@ WITH
     ifNull(cache_read, 0) + ifNull(cache_write, 0) AS cached,
     a['gen_ai.response.finish_reasons'] AS finish
 SELECT
-    spans_flat.Timestamp + toIntervalNanosecond(least(Duration, 86400000000000)) AS Timestamp,
+    EndTimestamp AS Timestamp,
     Environment, Service, Feature, UserId,
     arrayFirst(x -> x != '', [a['gen_ai.conversation.id'], a['session.id']]) AS ConversationId,
     transform(lower(provider),
@@ -86,7 +86,7 @@ Failed UInt8
 -- view fact_ai_decisions from spans_flat
 WITH SpanAttributes AS a
 SELECT
-    spans_flat.Timestamp + toIntervalNanosecond(least(Duration, 86400000000000)) AS Timestamp,
+    EndTimestamp AS Timestamp,
     Environment,
     if(SpanName = 'ai.consensus.decide', 'consensus', 'memory') AS Kind,
     Service, a['decision.id'] AS DecisionId, a['ai.consensus.decision'] AS Decision,

@@ -33,7 +33,7 @@ Failed UInt8
 -- view fact_payments from spans_flat
 WITH SpanAttributes AS a
 SELECT
-    spans_flat.Timestamp + toIntervalNanosecond(least(Duration, 86400000000000)) AS Timestamp,
+    EndTimestamp AS Timestamp,
     Environment, Service, UserId, a['payment.rail'] AS Rail, a['payment.status'] AS Status,
     toDecimal128OrNull(a['payment.amount_usd'], 9) AS AmountUsd, a['payment.decline_reason'] AS DeclineReason,
     Duration AS DurationNs, Failed

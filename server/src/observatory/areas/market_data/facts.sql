@@ -37,7 +37,7 @@ Failed UInt8
 -- view fact_exchange_calls from spans_flat
 WITH SpanAttributes AS a
 SELECT
-    spans_flat.Timestamp + toIntervalNanosecond(least(Duration, 86400000000000)) AS Timestamp,
+    EndTimestamp AS Timestamp,
     Environment, Service, a['exchange.id'] AS Exchange, a['exchange.operation'] AS Operation,
     toUInt16OrZero(arrayFirst(x -> x != '', [a['http.response.status_code'], a['http.status_code']])) AS StatusCode,
     toFloat64OrNull(a['exchange.rate_limit.used']) AS LimitUsed, toFloat64OrNull(a['exchange.rate_limit.limit']) AS LimitMax,

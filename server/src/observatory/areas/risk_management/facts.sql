@@ -18,7 +18,7 @@ Failed UInt8
 -- view fact_risk from spans_flat
 WITH SpanAttributes AS a
 SELECT
-    spans_flat.Timestamp + toIntervalNanosecond(least(Duration, 86400000000000)) AS Timestamp,
+    EndTimestamp AS Timestamp,
     Environment,
     transform(SpanName, ['risk.calculate', 'risk.limit.check', 'risk.correlation.compute', 'risk.stress_test'], ['calculate', 'limit_check', 'correlation', 'stress_test'], '') AS Event,
     Service,

@@ -14,14 +14,14 @@ DurationNs UInt64,
 Failed UInt8
 -- order Timestamp, Environment
 -- view fact_signals from spans_flat
-WITH SpanAttributes AS a, least(Duration, 86400000000000) AS duration
+WITH SpanAttributes AS a
 SELECT
-    spans_flat.Timestamp + toIntervalNanosecond(duration) AS Timestamp,
+    EndTimestamp AS Timestamp,
     Environment, Service, a['signal.id'] AS SignalId, a['signal.type'] AS Type, a['strategy.id'] AS Strategy,
     a['signal.symbol'] AS Symbol, a['signal.side'] AS Side,
     toFloat64OrNull(a['signal.confidence']) AS Confidence, toFloat64OrNull(a['signal.quality_score']) AS Quality,
     -- Integers until the difference: nanoseconds since 1970 do not fit into a float.
-    (toUnixTimestamp64Nano(spans_flat.Timestamp) + toInt64(duration) - toInt64OrNull(a['signal.market_event.time_unix_nano'])) / 1e6 AS EventLatencyMs,
+    (toUnixTimestamp64Nano(EndTimestamp) - toInt64OrNull(a['signal.market_event.time_unix_nano'])) / 1e6 AS EventLatencyMs,
     Duration AS DurationNs, Failed
 FROM spans_flat
 WHERE SpanName = 'signal.generate'
@@ -42,7 +42,7 @@ TraceId String
 -- view fact_deliveries from spans_flat
 WITH SpanAttributes AS a
 SELECT
-    spans_flat.Timestamp + toIntervalNanosecond(least(Duration, 86400000000000)) AS Timestamp,
+    EndTimestamp AS Timestamp,
     Environment, Service, a['signal.id'] AS SignalId, UserId, a['messaging.system'] AS Channel,
     multiIf(a['signal.delivery.status'] != '', a['signal.delivery.status'], Failed, 'failed', 'accepted') AS Status,
     toUInt32OrZero(a['signal.delivery.attempt']) AS Attempt, Duration AS DurationNs, TraceId

@@ -12,7 +12,7 @@ Failed UInt8
 -- view fact_strategy_runs from spans_flat
 WITH SpanAttributes AS a
 SELECT
-    spans_flat.Timestamp + toIntervalNanosecond(least(Duration, 86400000000000)) AS Timestamp,
+    EndTimestamp AS Timestamp,
     Environment,
     transform(SpanName, ['strategy.execute', 'strategy.test', 'backtest.run', 'opportunity.scan'], ['execute', 'test', 'backtest', 'scan'], '') AS Event,
     Service, a['strategy.id'] AS StrategyId, UserId,

@@ -29,7 +29,7 @@ TraceId String
 -- view fact_orders from spans_flat
 WITH SpanAttributes AS a
 SELECT
-    spans_flat.Timestamp + toIntervalNanosecond(least(Duration, 86400000000000)) AS Timestamp,
+    EndTimestamp AS Timestamp,
     Environment, Service, a['exchange.id'] AS Exchange, a['order.client_id'] AS ClientId, a['order.symbol'] AS Symbol,
     a['order.side'] AS Side, a['order.type'] AS Type, a['order.mode'] AS Mode, a['order.status'] AS Status,
     a['order.reject_reason'] AS RejectReason,
@@ -56,7 +56,7 @@ ValueAtRiskUsd Nullable(Decimal(38, 9))
 -- view fact_order_states from spans_flat
 WITH SpanAttributes AS a
 SELECT
-    spans_flat.Timestamp + toIntervalNanosecond(least(Duration, 86400000000000)) AS Timestamp,
+    EndTimestamp AS Timestamp,
     Environment, a['order.client_id'] AS ClientId, a['exchange.id'] AS Exchange, a['order.status'] AS State,
     'order.execute' AS Source, toDecimal128OrNull(a['order.state.value_at_risk_usd'], 9) AS ValueAtRiskUsd
 FROM spans_flat

@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS otel_traces (
     `Links.SpanId` Array(String) CODEC(ZSTD(1)),
     `Links.TraceState` Array(String) CODEC(ZSTD(1)),
     `Links.Attributes` Array(Map(LowCardinality(String), String)) CODEC(ZSTD(1)),
+    EndTimestamp DateTime64(9, 'UTC') ALIAS Timestamp + toIntervalNanosecond(least(Duration, 86400000000000)),
     Environment LowCardinality(String) MATERIALIZED multiIf(ResourceAttributes['deployment.environment.name'] != '', ResourceAttributes['deployment.environment.name'], ResourceAttributes['deployment.environment'] != '', ResourceAttributes['deployment.environment'], 'production'),
     Service LowCardinality(String) MATERIALIZED multiIf(SpanAttributes['observatory.service'] != '', SpanAttributes['observatory.service'], ResourceAttributes['observatory.service'] != '', ResourceAttributes['observatory.service'], ScopeName != '', ScopeName, toString(ServiceName)),
     Feature LowCardinality(String) MATERIALIZED SpanAttributes['observatory.feature'],
