@@ -85,8 +85,9 @@ def indicators() -> str:
         " taken as missing, and an indicator or a service that is judged by it is unknown, with that reason, until the"
         " server has listened for long enough. The rate of a service is over the part of the last five minutes in"
         " which its calls could be seen: since its first sign and since the server listens, which is the number's"
-        " `window_s`; it is null under 10 s. The"
-        " contract that the bounds come from is [contract.md](../contract.md)."
+        " `window_s`; it is null under 10 s."
+        " An indicator that has a bound or a field is read in every round, the others in every sixth; `as_of` tells."
+        " The contract that the bounds come from is [contract.md](../contract.md)."
     )
     lines: list[str] = []
     for area in areas.load():

@@ -10,6 +10,7 @@ import pytest
 
 from observatory import areas, catalogue
 from observatory.api import health_json
+from observatory.areas.pace import REST_EVERY
 from observatory.clock import HeldClock
 from observatory.errors import StoreError
 from observatory.model import Health, LoadState, Reason
@@ -288,3 +289,23 @@ async def test_environments_beyond_the_bound_are_counted(rounds: Rounds) -> None
     rounds.tick._presence.beaten((f"env{place}", "credit_ledger", "one", at, at) for place in range(40))
     await rounds()
     assert rounds.selfwatch.registry.get_sample_value("observatory_dropped_environments_total") >= 8
+
+
+async def test_what_is_neither_judged_nor_shown_is_read_in_every_sixth_round(rounds: Rounds, sender: Any) -> None:
+    sender.heartbeat("trade_execution_service")
+    sender.span("order.execute", **ORDER)
+    sender.flush()
+    await rounds()
+    sender.span("order.execute", **ORDER)
+    sender.flush()
+    seen = []
+    for _ in range(2 * REST_EVERY):
+        rounds.clock.advance(1)
+        await rounds()
+        area = rounds.snapshot(sender.environment).areas["trading_execution"]
+        assert area.fields["orders_executed_5m"].value == 2
+        hour = next(each.measurement for each in area.readings if each.indicator == "trading_execution.orders_1h")
+        seen.append((rounds.clock.now() - hour.as_of).total_seconds())
+        assert hour.value == (1 if hour.as_of == sender.at else 2)
+    assert max(seen) == REST_EVERY - 1
+    assert seen.count(0) == 2

@@ -28,7 +28,7 @@ class Assessment:
 
 
 async def read(
-    definition: Definition, reader: Reader, at: datetime, since: datetime
+    definition: Definition, reader: Reader, at: datetime, since: datetime, whole: bool = True
 ) -> Mapping[str, tuple[Reading, ...]]:
     """Run the area's one query; its readings by environment.
 
@@ -37,16 +37,17 @@ async def read(
         reader: reads the telemetry store.
         at: end of the windows.
         since: since when the server listens.
+        whole: whether to read what is neither judged nor shown in the area's entry, too.
 
     Raises:
         StoreError: the store refused the query or took too long.
     """
-    rows = await reader.read(select.render(definition), select.parameters(definition, at, since))
+    rows = await reader.read(select.render(definition, whole), select.parameters(definition, at, since))
     parts = select.parts(definition)
     found: dict[str, list[Reading]] = {}
-    for place, environment, member, texts in rows.rows:
+    for place, whole, environment, member, texts in rows.rows:
         columns = dict(zip(parts[place].columns, texts[1:-1].split(","), strict=True))
-        readings = (_reading(indicator, str(member), columns, at) for indicator in parts[place].indicators)
+        readings = (_reading(indicator, str(member), columns, at) for indicator in parts[place].of(bool(whole)))
         found.setdefault(str(environment), []).extend(readings)
     return {environment: tuple(readings) for environment, readings in found.items()}
 

@@ -59,11 +59,13 @@ class View:
         numbers: API field name to the name of the indicator it shows, in the order they appear.
         lists: API field name to the function that reads a list of names out of the readings.
         derive: readings that are computed from other readings, such as money from tokens.
+        reads: names of the indicators that `lists` and `derive` read.
     """
 
     numbers: Mapping[str, str]
     lists: Mapping[str, Callable[[Readings, datetime], tuple[str, ...]]] = field(default_factory=dict)
     derive: Callable[[Readings, datetime], Iterable[Reading]] = nothing
+    reads: tuple[str, ...] = ()
 
 
 # Compared by identity: an area is loaded once, and its query is written once for it.

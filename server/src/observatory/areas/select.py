@@ -6,7 +6,8 @@ takes the times as parameters.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -19,6 +20,7 @@ from observatory.model import Indicator
 # More members than this are not told apart: the ones with the most rows are kept.
 MEMBERS = 500
 
+_FILTER = re.compile(r"SELECT \* FROM (\w+ WHERE (?:(?!GROUP BY).)+)")
 _TIME = "DateTime64(9, 'UTC')"
 
 
@@ -26,30 +28,55 @@ _TIME = "DateTime64(9, 'UTC')"
 class Part:
     """Indicators that are read in one pass: same source, window and groups.
 
+    The rows of a sub-select that aggregates are few: over them, an area's own value and those by group are one pass.
+
     Attributes:
         indicators: what is read.
+        group_by: columns whose values name the members.
+        whole: whether values of the whole area are read.
         columns: the SQL aggregates behind them, each once.
+        urgent: whether one of them is judged, or is shown in the area's entry.
     """
 
     indicators: tuple[Indicator, ...]
+    group_by: tuple[str, ...]
+    whole: bool
     columns: tuple[str, ...]
+    urgent: bool
+
+    def of(self, whole: bool) -> Iterator[Indicator]:
+        """The indicators of a row: those of the whole area, or those by group."""
+        return (each for each in self.indicators if whole is not bool(each.group_by))
 
 
 @cache
 def parts(definition: Definition) -> Sequence[Part]:
     """The passes of an area's query, in the order of their numbers."""
     read = sorted((each for each in definition.indicators.values() if each.value), key=_plan)
-    return [_pass(tuple(same)) for _, same in groupby(read, key=_plan)]
+    groups: dict[tuple[str, int], set[tuple[str, ...]]] = {}
+    for each in read:
+        groups.setdefault((each.reads, each.window_s), set()).add(each.group_by)
+
+    def same_pass(indicator: Indicator) -> tuple[str, int, tuple[str, ...]]:
+        source, window_s, group_by = _plan(indicator)
+        found = groups[source, window_s]
+        together = "GROUP BY" in definition.selects.get(source, "") and () in found and len(found) == 2
+        return source, window_s, () if together else group_by
+
+    shown = {f"{definition.id}.{name}" for name in (*definition.view.numbers.values(), *definition.view.reads)}
+    return [_pass(tuple(same), shown) for _, same in groupby(read, key=same_pass)]
 
 
 @cache
-def render(definition: Definition) -> str:
-    """The SQL of the area's query, with the parameters of `parameters`.
+def render(definition: Definition, whole: bool = True) -> str:
+    """The SQL of the area's query, with the parameters of `parameters`; its urgent passes only if not `whole`.
 
-    Each row is: number of the part, environment, member, and the part's columns as the text of a tuple. They are
-    numbers or NULL, so that commas part them.
+    Each row is: number of the part, whether it is of the whole area, environment, member, and the part's columns as the
+    text of a tuple. They are numbers or NULL, so that commas part them.
     """
-    selects = [_part(place, definition.selects, part) for place, part in enumerate(parts(definition))]
+    selects = [
+        _part(place, definition.selects, part) for place, part in enumerate(parts(definition)) if whole or part.urgent
+    ]
     return "\nUNION ALL\n".join(selects)
 
 
@@ -79,17 +106,26 @@ def _plan(indicator: Indicator) -> tuple[str, int, tuple[str, ...]]:
     return indicator.reads, indicator.window_s, indicator.group_by
 
 
-def _pass(indicators: tuple[Indicator, ...]) -> Part:
+def _pass(indicators: tuple[Indicator, ...], shown: Collection[str]) -> Part:
     expressions = (
         each
         for indicator in indicators
         for each in (indicator.value, indicator.samples, indicator.judged_if, indicator.needs_s, indicator.estimated_if)
     )
-    return Part(indicators, tuple(dict.fromkeys(expressions)))
+    urgent = any(indicator.bounded or indicator.id in shown for indicator in indicators)
+    group_by = max((indicator.group_by for indicator in indicators), key=len)
+    whole = any(not indicator.group_by for indicator in indicators)
+    return Part(indicators, group_by, whole, tuple(dict.fromkeys(expressions)), urgent)
+
+
+def _origin(select: str) -> str:
+    # A sub-select that only filters costs a plan of its own: its table and condition stand in its place.
+    plain = _FILTER.fullmatch(select.strip())
+    return plain[1] if plain else f"({select})"
 
 
 def _part(place: int, selects: Mapping[str, str], part: Part) -> str:
-    source, window_s, group_by = _plan(part.indicators[0])
+    source, window_s = part.indicators[0].reads, part.indicators[0].window_s
     now, since = f"{{now:{_TIME}}}", f"{{since_{window_s}:{_TIME}}}"
     words = {
         "now": now,
@@ -97,11 +133,23 @@ def _part(place: int, selects: Mapping[str, str], part: Part) -> str:
         "window": f"Timestamp > {since} AND Timestamp <= {now}",
         "listened": f"dateDiff('millisecond', {{listening:{_TIME}}}, {now}) / 1e3",
     }
-    origin = f"({selects[source]})" if source in selects else f"{source} WHERE $window"
-    member = f"arrayStringConcat([{', '.join(f'toString({each})' for each in group_by)}], '/')" if group_by else "''"
-    groups = ", ".join(("Environment", *group_by))
-    limit = f" ORDER BY count() DESC LIMIT {MEMBERS} BY Environment" if group_by else ""
+    origin = _origin(selects[source]) if source in selects else f"{source} WHERE $window"
+    whole, member, groups = _groups(part)
     columns = f"toString(tuple({', '.join(part.columns)})) AS Columns"
     return Template(
-        f"SELECT {place} AS Part, Environment, {member} AS Member, {columns}\nFROM {origin}\nGROUP BY {groups}{limit}"
+        f"SELECT {place} AS Part, {whole} AS Whole, Environment, {member} AS Member, {columns}\n"
+        f"FROM {origin}\nGROUP BY {groups}"
     ).substitute(words)
+
+
+def _groups(part: Part) -> tuple[str, str, str]:
+    """SQL of whether a row is of the whole area, of its member, and what rows are grouped by."""
+    if not part.group_by:
+        return "1", "''", "Environment"
+    member = f"arrayStringConcat([{', '.join(f'toString({each})' for each in part.group_by)}], '/')"
+    groups = ", ".join(("Environment", *part.group_by))
+    limit = f" ORDER BY count() DESC LIMIT {MEMBERS} BY Whole, Environment"
+    if not part.whole:
+        return "0", member, groups + limit
+    whole = f"grouping({part.group_by[0]}) = 1"
+    return whole, f"if({whole}, '', {member})", f"GROUPING SETS ((Environment), ({groups})){limit}"

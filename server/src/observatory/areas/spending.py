@@ -11,6 +11,9 @@ from observatory.areas.readings import Readings
 from observatory.costs import Tokens, price
 
 SOURCE = "fact_ai_calls at the prices of genai-prices"
+_COLUMNS = ("calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "largest_input")
+# The indicators that are read here.
+READS = tuple(f"usage_{column}" for column in (*_COLUMNS, "unknown"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,7 @@ def assess(readings: Readings, at: datetime) -> Spending:
 
 def _usage(readings: Readings) -> Iterable[tuple[str, Tokens, int]]:
     """Each member with its tokens and the number of calls that told them."""
-    columns = ("calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "largest_input")
-    series = [readings.members(f"usage_{column}") for column in columns]
+    series = [readings.members(f"usage_{column}") for column in _COLUMNS]
     unknown = readings.members("usage_unknown")
     for member in series[0]:
         amounts = (int(values[member].value or 0) for values in series)

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from observatory import areas
 from observatory.areas import Definition, services
+from observatory.areas.pace import Pace
 from observatory.areas.presence import Presence
 from observatory.areas.services import NO_TRAFFIC, Traffic
 from observatory.catalogue import Catalogue
@@ -84,6 +85,7 @@ class Tick:
         self._reader = reader
         self._catalogue = catalogue
         self._definitions = definitions
+        self._paces = [(area, Pace(area, place)) for place, area in enumerate(definitions)]
         self._clock = clock
         self._snapshots = snapshots
         self._selfwatch = selfwatch
@@ -111,7 +113,7 @@ class Tick:
         presence_failure = await self._presence_failure(at)
         (traffic, failure), reads = await asyncio.gather(
             self._bounded("services", services.read(self._reader, at, self._since)),
-            asyncio.gather(*(self._read(each, at) for each in self._definitions)),
+            asyncio.gather(*(self._read(each, pace, at) for each, pace in self._paces)),
         )
         calls = traffic or {}
         self._witness(calls, at)
@@ -123,8 +125,8 @@ class Tick:
         )
         self._selfwatch.tick_s.observe(self._clock.monotonic() - started)
 
-    async def _read(self, area: Definition, at: datetime) -> Read:
-        readings, failure = await self._bounded(area.id, areas.read(area, self._reader, at, self._since))
+    async def _read(self, area: Definition, pace: Pace, at: datetime) -> Read:
+        readings, failure = await self._bounded(area.id, pace.read(self._reader, at, self._since))
         return Read(readings or {}, failure)
 
     async def _presence_failure(self, at: datetime) -> str:

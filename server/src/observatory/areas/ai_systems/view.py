@@ -47,4 +47,5 @@ VIEW = View(
     },
     lists={"active_models": _active_models, "unpriced_models": _unpriced_models},
     derive=_derive,
+    reads=("model_calls", *spending.READS),
 )

@@ -52,4 +52,5 @@ VIEW = View(
     },
     lists={"unpriced_models": _unpriced_models},
     derive=_derive,
+    reads=spending.READS,
 )
