@@ -31,6 +31,7 @@ class Snapshot:
 @dataclass
 class Snapshots:
     latest: Snapshot | None = None
+    environments: tuple[str, ...] = ()
 
 
 @dataclass

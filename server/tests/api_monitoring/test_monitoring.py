@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from observatory import areas, catalogue
 from observatory.api.health_models import ServiceDetail, ServiceList, SystemHealth, Topology
@@ -227,3 +228,30 @@ async def test_no_answer_holds_a_number_that_json_does_not_know(server: Any, bus
         answer = await server.read(path, environment=busy.environment)
         assert answer.status_code == 200
         walk(answer.json())
+
+
+async def test_every_reading_and_every_health_is_a_gauge_in_base_units(server: Any, busy: Any) -> None:
+    async with server.client("read") as client:
+        answer = await client.get(
+            "http://observatory.test/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}
+        )
+    families = {each.name: each for each in parse_openmetrics(answer.text)}  # type: ignore[no-untyped-call]
+    assert "observatory_bodies" in families
+    mine = [
+        each for each in families["observatory_indicator"].samples if each.labels["environment"] == busy.environment
+    ]
+    values = {(each.labels["indicator"], each.labels["member"]): (each.value, each.labels["unit"]) for each in mine}
+    assert values["orders_executed", ""] == (20, "1")
+    assert values["exchange_execution_success", "binance"] == (1, "ratio")
+    assert values["slippage_mean", ""] == (pytest.approx(0.0008), "ratio")
+    assert not any("user" in each.labels for each in mine)
+    status = {
+        each.labels["area"]: each.labels["status"]
+        for each in families["observatory_area_health"].samples
+        if each.labels["environment"] == busy.environment and each.value == 1
+    }
+    assert list(status) == [area.id for area in areas.load()]
+    assert status["trading_execution"] == "healthy"
+    assert len({each.labels["service"] for each in families["observatory_service_health"].samples}) == 65
+    reporting = {each.labels["environment"]: each.value for each in families["observatory_services_reporting"].samples}
+    assert reporting[busy.environment] == 65
