@@ -2,6 +2,7 @@
 
 import asyncio
 import selectors
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -70,6 +71,7 @@ class Recording:
     points: tuple[Point, ...]
     lived_s: float
     tasks_left: int
+    losses: Mapping[str, int]
 
     def named(self, name: str) -> list[ReadableSpan]:
         """The spans of this name."""
@@ -96,6 +98,7 @@ def live(
     providers = obs.Providers(TracerProvider(), LoggerProvider(), MeterProvider([reader]))
     providers.tracer.add_span_processor(SimpleSpanProcessor(spans))
     providers.logger.add_log_record_processor(SimpleLogRecordProcessor(logs))
+    before = Counter(obs.losses())
     loop = JumpingLoop()
     universe = Universe(seed, PACES[pace], loop.clock())
     prepare(universe)
@@ -117,7 +120,8 @@ def live(
         points = tuple(_points(reader))
     finally:
         telemetry.shutdown()
-    return Recording(universe, spans.get_finished_spans(), logs.get_finished_logs(), points, loop.time(), left)
+    lost = Counter(obs.losses()) - before
+    return Recording(universe, spans.get_finished_spans(), logs.get_finished_logs(), points, loop.time(), left, lost)
 
 
 def _points(reader: InMemoryMetricReader) -> Iterator[Point]:

@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     query_memory_bytes: int = Field(2_048 * MIB, ge=64 * MIB, le=1 << 40, description="Most memory of one read.")
     query_rows: int = Field(100_000, ge=1_000, le=100_000_000, description="Most rows one read may return.")
 
+    environments: int = Field(32, ge=1, le=1_000, description="Environments that are judged; later ones are counted.")
     tick_s: float = Field(5.0, ge=0.2, le=300.0, description="Time between two rounds of indicators and health.")
 
     retain_raw_days: Days = Field(14, description="Days that otel_traces and otel_logs are kept.")

@@ -57,7 +57,9 @@ async def server(store: Store, sender: Any, tmp_path: Path) -> AsyncIterator[Ser
     app.state.stale_after_s = 60.0
     api.include(app)
     listening = clock.now() - timedelta(days=1)
-    tick = Tick(store.reader, known, areas.load(), clock, snapshots, selfwatch, Knobs(5, 20), listening)
+    tick = Tick(
+        store.reader, known, areas.load(), clock, snapshots, selfwatch, Knobs(5, 20, environments=10_000), listening
+    )
     yield Server(app, tick, clock, texts)
     await state.close()
 

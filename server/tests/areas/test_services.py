@@ -19,7 +19,7 @@ async def see(store: Store, sender: Any, after_s: float = 0, listened_s: float =
     sender.flush()
     at = sender.at + timedelta(seconds=after_s)
     since = at - timedelta(seconds=listened_s)
-    presence = Presence((service.id for service in catalogue.load().services), since)
+    presence = Presence((service.id for service in catalogue.load().services), since, most=10_000)
     await presence.read(store.reader, at)
     traffic = (await services.read(store.reader, at, since)).get(sender.environment, NO_TRAFFIC)
     presence.called(

@@ -16,7 +16,7 @@ CountSpans = Callable[[str], "dict[str, int]"]
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """A real server with limits that a test can reach."""
     folder = tmp_path_factory.mktemp("served") / "data"
-    with serving(folder, max_body_bytes=1 << 20, queue_bytes=4 << 20, read_body_s=3) as server:
+    with serving(folder, max_body_bytes=1 << 20, queue_bytes=4 << 20, read_body_s=5, logs_linger_ms=0) as server:
         yield server
 
 

@@ -48,8 +48,8 @@ def test_a_slow_sender_is_taken_and_holds_up_nobody(served: Serving) -> None:
     slow = bodies.logs("slow", 20)
     with socket.create_connection(address(served), timeout=30) as connection:
         connection.sendall(head(served, len(slow)))
-        for start in range(0, len(slow), len(slow) // 8):
-            connection.sendall(slow[start : start + len(slow) // 8])
+        for start in range(0, len(slow), len(slow) // 3):
+            connection.sendall(slow[start : start + len(slow) // 3])
             assert served.post(bodies.logs("quick"), "/v1/logs").status_code == 200
         assert connection.recv(4_096).startswith(b"HTTP/1.1 200 ")
     expect_nothing_held(served)

@@ -17,7 +17,7 @@ CALLED_WITHIN_S = 300
 # A service unseen for longer is forgotten: it was taken out, not lost.
 REMEMBERED = timedelta(days=7)
 # Environments are names that senders choose: past this many, new ones are not kept.
-ENVIRONMENTS = 32
+ENVIRONMENTS = 32  # unless a setting says otherwise
 
 _SPAN = """Timestamp > fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')
     AND Timestamp <= fromUnixTimestamp64Nano({now_ns:Int64}, 'UTC')"""
@@ -73,10 +73,12 @@ class Presence:
         services: ids that are remembered; others only prove that their environment exists.
         since: since when the server listens. What came before is read back from the store, but that something did not
             come is known from here on only.
+        most: environments that are remembered; those that come later are left out and counted.
     """
 
-    def __init__(self, services: Iterable[str], since: datetime) -> None:
+    def __init__(self, services: Iterable[str], since: datetime, most: int = ENVIRONMENTS) -> None:
         self.since = since
+        self._most = most
         self._known = frozenset(services)
         self._dropped: set[str] = set()
         self._signs: dict[str, dict[str, Signs]] = {}
@@ -114,7 +116,7 @@ class Presence:
 
     def witness(self, environment: str, at: datetime) -> bool:
         """Note that an environment sent something; False when there is no room for one more."""
-        if environment not in self._witnessed and len(self._witnessed) >= ENVIRONMENTS:
+        if environment not in self._witnessed and len(self._witnessed) >= self._most:
             self._dropped.add(environment)
             return False
         self._witnessed[environment] = max(at, self._witnessed.get(environment, at))

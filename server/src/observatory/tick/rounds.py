@@ -12,7 +12,7 @@ from typing import TypeVar
 from observatory import areas
 from observatory.areas import Definition, services
 from observatory.areas.pace import Pace
-from observatory.areas.presence import Presence
+from observatory.areas.presence import ENVIRONMENTS, Presence
 from observatory.areas.services import NO_TRAFFIC, Traffic
 from observatory.catalogue import Catalogue
 from observatory.clock import Clock
@@ -43,10 +43,12 @@ class Knobs:
     Attributes:
         tick_s: time between the starts of two rounds, in seconds.
         query_s: a query that takes longer makes its area unknown, in seconds.
+        environments: how many are judged; those that come later are left out and counted.
     """
 
     tick_s: float = 5.0
     query_s: float = 10.0
+    environments: int = ENVIRONMENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Tick:
         self._selfwatch = selfwatch
         self._knobs = knobs
         self._since = since or clock.now()
-        self._presence = Presence((service.id for service in catalogue.services), self._since)
+        self._presence = Presence((service.id for service in catalogue.services), self._since, knobs.environments)
         self._held: dict[tuple[str, str, str], Held] = {}
 
     async def run(self) -> None:
