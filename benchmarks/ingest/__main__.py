@@ -7,8 +7,8 @@ acknowledgement p50 at most 100 ms when idle, p99 at most 500 ms at half the ful
 from __future__ import annotations
 
 import argparse
+import http.client
 import random
-import shutil
 import statistics
 import subprocess
 import sys
@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from rich.console import Console
@@ -28,19 +29,16 @@ import serving
 from senders import Load
 
 _SPANS = senders.SPANS
+_DISTINCT_BODIES = 200
 
 
 def main() -> None:
     """Run and print."""
     options = _options()
-    folder = Path(options.folder or tempfile.mkdtemp(prefix="observatory-ingest-"))
-    try:
-        with serving.running(folder) as server:
+    with tempfile.TemporaryDirectory(prefix="observatory-ingest-") as temporary:
+        with serving.running(Path(temporary) / "rate") as server:
             rows = _measure(server, options)
-        rows += _disk(folder)
-    finally:
-        if not options.folder:
-            shutil.rmtree(folder, ignore_errors=True)
+        rows += _disk(Path(temporary) / "disk")
     table = Table(title=f"ingest, {_SPANS} spans per body, {options.runs} runs of {options.seconds:.0f} s")
     for heading in ("what", "median", "min", "max", "bar"):
         table.add_column(heading)
@@ -55,7 +53,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--senders", type=int, default=4)
     parser.add_argument("--at-once", type=int, default=16, help="requests that each sender has under way")
-    parser.add_argument("--folder", help="data folder to use and keep")
     return parser.parse_args()
 
 
@@ -95,13 +92,22 @@ def _control() -> float:
 
 
 def _disk(folder: Path) -> list[tuple[str, str, str, str, str]]:
-    """Bytes per span over all tables, asked of the store itself once the server has let go of it."""
+    """Bytes per span over all tables, after merges, of spans of which no two are alike."""
+    chance = random.Random(1)
+    with serving.running(folder) as server:
+        otlp = urlsplit(server.otlp_http)
+        door = http.client.HTTPConnection(str(otlp.hostname), otlp.port)
+        headers = {"Authorization": f"Bearer {server.token}", "Content-Type": "application/x-protobuf"}
+        for _ in range(_DISTINCT_BODIES):
+            door.request("POST", "/v1/traces", payloads.body(_SPANS, chance), headers)
+            answer = door.getresponse()
+            if answer.status != 200 or answer.read():
+                raise RuntimeError(f"the door answered {answer.status}")
+    # Asked of the store itself, once the server has let go of it.
     script = Path(__file__).with_name("disk.py")
-    answer = subprocess.run([sys.executable, str(script), str(folder)], check=True, capture_output=True, text=True)
-    return [
-        ("bytes per span, " + line.split("\t")[0], line.split("\t")[1], "", "", "")
-        for line in answer.stdout.splitlines()
-    ]
+    answer_text = subprocess.run([sys.executable, str(script), str(folder)], check=True, capture_output=True, text=True)
+    lines = [line.split("\t") for line in answer_text.stdout.splitlines()]
+    return [(f"bytes per span, {what}", size, "", "", "") for what, size in lines]
 
 
 def _row(what: str, values: Sequence[float], bar: str, form: str = "{:,.1f}") -> tuple[str, str, str, str, str]:
