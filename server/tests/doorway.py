@@ -64,6 +64,8 @@ class Doors:
             signal: Committer(signal, writer, intents, known, Limits(), self.pace, clock, selfwatch)
             for signal, writer in self.writers.items()
         }
+        for batch, held in intents.aside():
+            committers[batch.signal].hold(batch, held)
         for batch, left in intents.left():
             committers[batch.signal].replay(batch, left)
         control = await state.open_store(f"sqlite+aiosqlite:///{self.folder / 'state.db'}")

@@ -112,6 +112,8 @@ async def _door(
 
 
 def _replay(intents: Intents, committers: dict[Signal, Committer]) -> None:
+    for batch, bodies in intents.aside():
+        committers[batch.signal].hold(batch, bodies)
     for batch, bodies in intents.left():
         try:
             committers[batch.signal].replay(batch, bodies)

@@ -152,8 +152,9 @@ async def test_a_batch_that_fails_for_ever_is_put_aside_and_the_next_is_taken(
     doors: Doors, store: Store, environment: str
 ) -> None:
     clock, writers = HeldClock(datetime.now(UTC)), unreliable(store, failures=1_000)
+    data = bodies.traces(environment, 4, clock.now_ns()).data
     async with replace(doors, writers=writers).open(clock) as door:
-        refused = await door.send(bodies.traces(environment, 4, clock.now_ns()).data)
+        refused = await door.send(data)
         assert refused.status_code == 503
         assert int(refused.headers["retry-after"]) > 0
         assert door.metric("queue_bytes") == 0
@@ -161,6 +162,21 @@ async def test_a_batch_that_fails_for_ever_is_put_aside_and_the_next_is_taken(
         assert (await door.send(bodies.traces(environment, 1, clock.now_ns()).data)).status_code == 200
     assert len(list((doors.folder / "intents" / "quarantine").iterdir())) == 1
     assert list(Intents(doors.folder / "intents").left()) == []
+    async with doors.open(clock) as door:
+        assert (await door.send(data)).status_code == 200, "the sender comes again, after a restart"
+    assert await count(store, environment) == 5, "the part that was stored is completed and not stored twice"
+    assert list((doors.folder / "intents" / "quarantine").iterdir()) == []
+
+
+async def test_a_body_of_a_batch_put_aside_completes_that_batch(doors: Doors, store: Store, environment: str) -> None:
+    clock, writers = HeldClock(datetime.now(UTC)), unreliable(store, failures=1_000)
+    data = bodies.traces(environment, 4, clock.now_ns()).data
+    async with replace(doors, writers=writers).open(clock) as door:
+        assert [(await door.send(data)).status_code for _ in range(3)] == [503, 503, 503]
+        writers[Signal.TRACES].failures = 0
+        assert (await door.send(data)).status_code == 200
+        assert (await door.send(data)).status_code == 200, "known again"
+    assert await count(store, environment) == 4
 
 
 async def test_a_disk_that_refuses_the_intent_refuses_the_body(doors: Doors, store: Store, environment: str) -> None:

@@ -55,6 +55,19 @@ def test_a_slow_sender_is_taken_and_holds_up_nobody(served: Serving) -> None:
     expect_nothing_held(served)
 
 
+def test_a_head_without_end_is_cut_off_and_holds_nothing(served: Serving) -> None:
+    before = served.resident_bytes()
+    with socket.create_connection(address(served), timeout=30) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: here\r\nX-Long: ")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(30):
+                connection.sendall(b"x" * (1 << 20))
+        with contextlib.suppress(ConnectionError):
+            assert b" 431 " in connection.recv(4_096)
+    assert served.resident_bytes() - before < 16 << 20
+    assert served.post(bodies.logs("after"), "/v1/logs").status_code == 200
+
+
 @pytest.mark.parametrize("after", [0, 1, 5_000])
 def test_who_hangs_up_in_the_middle_of_a_body_leaves_nothing(served: Serving, after: int) -> None:
     stored = served.metric("rows_total")

@@ -16,6 +16,7 @@ from pathlib import Path
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from observatory import settings as knobs
 from observatory.app import Observatory, opened
@@ -25,6 +26,7 @@ from observatory.ingest import grpc
 from observatory.settings import Settings
 
 _STOP_S = 10
+_HEAD_BYTES = 64 << 10
 
 
 def command() -> None:
@@ -72,7 +74,7 @@ async def _until_stopped(web: ASGIApp, sockets: Sequence[socket.socket], path: P
         server_header=False,
         log_level="warning",
         timeout_graceful_shutdown=_STOP_S,
-        h11_max_incomplete_event_size=64 << 10,
+        http=_Bounded,
         lifespan="off",
     )
     server = _Server(config)
@@ -132,6 +134,30 @@ def _taken(knob: str, port: int, why: str = "address already in use") -> Setting
 def _port(bound: socket.socket) -> int:
     port: int = bound.getsockname()[1]
     return port
+
+
+class _Bounded(HttpToolsProtocol):
+    """HTTP whose heads are bounded: the parser itself would collect a header without end, before any token is seen."""
+
+    _head_bytes = 0
+    _in_head = False
+
+    def on_message_begin(self) -> None:
+        self._head_bytes, self._in_head = 0, True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self._in_head:
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > _HEAD_BYTES:
+            self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):

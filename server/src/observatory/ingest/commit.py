@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from observatory.clock import Clock
 from observatory.errors import BodyError, MalformedBody, Overloaded, StoreError
+from observatory.ingest.aside import Aside
 from observatory.ingest.intents import Body, Intents
 from observatory.ingest.known import KnownBodies
 from observatory.otlp import count
@@ -75,6 +76,7 @@ class Committer:
         self._pace = pace
         self._clock = clock
         self._selfwatch = selfwatch
+        self._aside = Aside()
         self._queue: deque[_Waiting] = deque()
         self._pending: dict[bytes, _Waiting] = {}
         self._arrived = asyncio.Event()
@@ -122,6 +124,10 @@ class Committer:
         self._store_with_patience(batch, bodies)
         self._selfwatch.replays.labels(signal=self._signal.value).inc()
 
+    def hold(self, batch: Batch, bodies: Sequence[Body]) -> None:
+        """Remember a batch that an earlier process put aside. Called before `start`."""
+        self._aside.hold(batch, bodies)
+
     async def _run(self) -> None:
         while True:
             await self._arrived.wait()
@@ -168,7 +174,26 @@ class Committer:
         waiting.done.exception()
 
     def _persist(self, bodies: Sequence[Body]) -> list[int | Exception]:
-        """Write the intent, insert it, and say for each body how much was rejected or why all of it was refused."""
+        """Store the bodies, and say for each how much was rejected or why all of it was refused."""
+        settled: dict[bytes, int | Exception] = {}
+        for batch in self._aside.holding(bodies):
+            settled |= self._try_again(batch)
+        fresh = [body for body in bodies if body.digest not in settled]
+        if fresh:
+            settled |= zip((body.digest for body in fresh), self._persist_new(fresh), strict=True)
+        return [settled[body.digest] for body in bodies]
+
+    def _try_again(self, batch: Batch) -> dict[bytes, int | Exception]:
+        bodies = self._intents.read(batch)
+        try:
+            outcomes = self._store(batch, bodies) if bodies else []
+        except StoreError as error:
+            _log.error("a batch of %s that was put aside is refused again: %s", self._signal, error)
+            return {body.digest: Overloaded("the store refuses this batch", retry_after_s=30) for body in bodies}
+        self._aside.release(batch)
+        return dict(zip((body.digest for body in bodies), outcomes, strict=True))
+
+    def _persist_new(self, bodies: Sequence[Body]) -> list[int | Exception]:
         try:
             batch = self._intents.open(self._signal, uuid.uuid4().hex, self._clock.now_ns(), bodies)
             return self._store_with_patience(batch, bodies)
@@ -191,7 +216,9 @@ class Committer:
         try:
             return self._store(batch, bodies)
         except StoreError:
-            _log.error("quarantined: %s", self._intents.quarantine(batch))
+            batch = self._intents.quarantine(batch)
+            self._aside.hold(batch, bodies)
+            _log.error("put aside: %s", batch.path)
             raise
 
     def _store(self, batch: Batch, bodies: Sequence[Body]) -> list[int | Exception]:

@@ -12,7 +12,7 @@ import os
 import re
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from observatory.otlp.signals import Signal
@@ -41,6 +41,7 @@ class Intents:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._aside = folder / "quarantine"
         folder.mkdir(parents=True, exist_ok=True)
 
     def open(self, signal: Signal, batch_id: str, arrival_ns: int, bodies: Sequence[Body]) -> Batch:
@@ -65,15 +66,25 @@ class Intents:
         """Forget a batch that is stored, or that holds nothing to store."""
         batch.path.unlink(missing_ok=True)
 
-    def quarantine(self, batch: Batch) -> Path:
-        """Put a batch aside that the store refuses again and again. Returns where it is."""
-        aside = self._folder / "quarantine"
-        aside.mkdir(exist_ok=True)
-        return batch.path.rename(aside / batch.path.name)
+    def quarantine(self, batch: Batch) -> Batch:
+        """Put a batch aside that the store refuses again and again. Returns it where it now is."""
+        self._aside.mkdir(exist_ok=True)
+        return replace(batch, path=batch.path.rename(self._aside / batch.path.name))
+
+    def read(self, batch: Batch) -> list[Body]:
+        """The bodies of a batch; none if its file is gone or not whole."""
+        return _read(batch.path, batch.signal) or []
 
     def left(self) -> Iterator[tuple[Batch, list[Body]]]:
         """The intents that an earlier process left open, oldest first. One that was cut off is removed."""
-        for path in sorted(self._folder.glob("*.intent"), key=lambda each: each.stat().st_mtime_ns):
+        return self._whole(self._folder)
+
+    def aside(self) -> Iterator[tuple[Batch, list[Body]]]:
+        """The batches that were put aside, oldest first."""
+        return self._whole(self._aside)
+
+    def _whole(self, folder: Path) -> Iterator[tuple[Batch, list[Body]]]:
+        for path in sorted(folder.glob("*.intent"), key=lambda each: each.stat().st_mtime_ns):
             name = _NAME.match(path.name)
             bodies = _read(path, Signal(name["signal"])) if name else None
             if name is None or bodies is None:
