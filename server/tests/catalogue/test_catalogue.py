@@ -1,4 +1,4 @@
-"""The catalogue says what the seed's inventory says, and refuses data that contradicts itself."""
+"""The catalogue says what the platform's inventory says, and refuses data that contradicts itself."""
 
 import dataclasses
 import re
@@ -8,7 +8,7 @@ import pytest
 
 from observatory.catalogue import Catalogue, CatalogueError, decode, load
 
-# The inventory's headings with the number that stands behind each, in the seed's order.
+# The inventory's headings with the number that stands behind each, in its order.
 GROUPS = {
     "AI & Intelligence Systems": 10,
     "Signal Intelligence": 8,
@@ -76,7 +76,7 @@ def test_there_are_65_services_with_unique_ids_and_names(catalogue: Catalogue) -
     assert len({service.name for service in catalogue.services}) == 65
 
 
-def test_each_group_has_the_seeds_number_of_services(catalogue: Catalogue) -> None:
+def test_each_group_has_the_inventorys_number_of_services(catalogue: Catalogue) -> None:
     assert {group.name: len(group.services) for group in catalogue.groups} == GROUPS
     for group in catalogue.groups:
         assert all(catalogue.service(service_id).group == group.name for service_id in group.services)

@@ -17,7 +17,7 @@ import running
 from observatory.cli.summary import summary
 
 _BESIDE_NUMBERS = {"status", "priority", "since", "warnings", "reasons", "provenance"}
-_SEED = {
+_FIELDS = {
     "ai_systems": {"response_time_p95_ms", "active_models", "error_rate_5m", "cost_last_hour_usd"},
     "signal_intelligence": {"signals_generated_5m", "delivery_success_rate", "avg_signal_latency_ms"},
     "trading_execution": {"orders_executed_5m", "execution_success_rate", "avg_slippage_bps", "warnings"},
@@ -84,8 +84,8 @@ def test_its_login_link_opens_a_session(seen: Seen) -> None:
 def test_all_services_report_and_all_areas_have_the_fields_that_were_asked_for(seen: Seen) -> None:
     assert (seen.health["services_reporting"], seen.health["services_total"]) == (65, 65)
     assert seen.health["services_silent"] == seen.health["services_never_loaded"] == []
-    assert list(seen.health["services"]) == list(_SEED)
-    for area, fields in _SEED.items():
+    assert list(seen.health["services"]) == list(_FIELDS)
+    for area, fields in _FIELDS.items():
         assert fields <= seen.health["services"][area].keys(), area
 
 

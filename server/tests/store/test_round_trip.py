@@ -78,8 +78,11 @@ async def test_random_requests_leave_the_rows_of_the_reference(
 
 
 @pytest.mark.parametrize("signal", Signal)
-async def test_json_leaves_the_same_rows(store: Store, insert: Insert, window: Window, signal: Signal) -> None:
+@pytest.mark.parametrize("seed", [3, 4, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(100, 120))])
+async def test_json_leaves_the_same_rows(
+    store: Store, insert: Insert, window: Window, signal: Signal, seed: int
+) -> None:
     bounds = window()
-    request = sample(signal, 3, bounds)
+    request = sample(signal, seed, bounds)
     stored = insert(signal, to_protobuf(signal, as_json(request)), bounds.arrival)
     assert stored.items - stored.rejected == await ASSERT[signal](store, request, bounds) > 0

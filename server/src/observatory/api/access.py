@@ -10,6 +10,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 
 from observatory.api.origin import expect_ours
 from observatory.auth import Principal, Tokens, user_scope
+from observatory.errors import Unauthenticated
 
 COOKIE = "observatory_session"
 
@@ -58,6 +59,8 @@ def _check(request: Request, bearer: HTTPAuthorizationCredentials | None, cookie
     # A header that is there decides alone: a bad token must not be saved by a cookie that happens to be sent.
     if bearer is not None or "authorization" in request.headers:
         return tokens_of(request).check(bearer.credentials if bearer else None, scope)
+    if cookie is None:
+        raise Unauthenticated("a token or a session is needed")
     principal = tokens_of(request).sessions.check(cookie, scope)
     if request.method not in _SAFE:
         expect_ours(request)

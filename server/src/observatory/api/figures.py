@@ -17,7 +17,7 @@ _UNITS: dict[str, Callable[[float], str]] = {
     "_bytes": lambda value: _bytes(value),
     "_ratio": lambda value: _percent(value),
 }
-# The seed's names of shares that do not end in `_ratio`; shown as percent to people, kept as 0 to 1 in JSON.
+# Names of shares in the contract that do not end in `_ratio`; shown as percent to people, kept as 0 to 1 in JSON.
 _SHARE = re.compile(r"(^|_)(error|success|hit|win)_rate(_|$)|_share$|_uptime$")
 
 

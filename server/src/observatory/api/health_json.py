@@ -1,4 +1,4 @@
-"""A snapshot as JSON values: the seed's field names as plain numbers, with where each comes from beside them."""
+"""A snapshot as JSON values: the contract's field names as plain numbers, with where each comes from beside them."""
 
 from __future__ import annotations
 
