@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, event
@@ -13,10 +15,10 @@ from observatory.errors import SettingsError
 WRITES = "observatory_writes"
 BUSY_TIMEOUT_MS = 5_000
 
+_WAL = "PRAGMA journal_mode = WAL"
 _PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA foreign_keys = ON",
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
+    "PRAGMA foreign_keys = ON",
     # With NORMAL a power cut may take back what was acknowledged: a revoked token would live again.
     "PRAGMA synchronous = FULL",
 )
@@ -50,6 +52,9 @@ def _connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(pragma)
+    # SQLite does not wait for the lock of this one. It is a mode of the file: who holds the lock is setting it.
+    with contextlib.suppress(sqlite3.OperationalError):
+        cursor.execute(_WAL)
     cursor.close()
 
 
