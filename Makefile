@@ -42,7 +42,7 @@ browser:  # the pages' tests want the system's chromium; where it cannot be had,
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core > /dev/null; } || \
 		echo "chromium could not be installed: the tests of the pages will fail" >&2
 
-test-long: $(VENV)/ready  ## what does not fit: every flag, long schedules, soak, fuzz
+test-long: $(VENV)/ready  ## what does not fit: fifty kills, long searches of properties
 	$(BIN)/python -m pytest -m long --timeout 7200
 
 reference: $(VENV)/ready  ## write docs/reference anew from the code
