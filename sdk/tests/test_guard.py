@@ -87,3 +87,6 @@ def test_senseless_arguments_do_not_raise_in_production(lenient: None, recorded:
     import contextvars
 
     contextvars.copy_context().run(call)
+    with obs.service("credit_ledger", "debit"):
+        pass
+    assert "credit_ledger.debit" in [span.name for span in recorded.spans()], "what comes after is recorded as ever"

@@ -118,6 +118,7 @@ async def test_a_hurried_clock_wakes_whoever_waits() -> None:
     clock.hurry()
     await asyncio.wait_for(waiting, 5)
     await asyncio.wait_for(clock.sleep(3_600), 5)
+    assert waiting.done()
 
 
 class _Refusing(Exchange):

@@ -4,6 +4,8 @@ ObservatoryError
 ├── SettingsError           a knob has a value it must not have
 ├── StoreError              the telemetry store refused or failed
 │   └── MigrationError      a migration or view could not be applied
+├── CatalogueError          the catalogue's data contradicts itself (in `catalogue`)
+├── DefinitionError         an area's folder contradicts itself (in `areas`)
 ├── StateError              the control store refused or failed
 ├── BodyError               a telemetry body that its sender must not send again
 │   ├── MalformedBody       not a message of its signal (400)

@@ -75,8 +75,8 @@ class Writer:
     def insert(self, batch: Batch) -> Stored:
         """Insert a batch into every target of its signal. Inserting it again stores nothing twice.
 
-        A request of another signal is refused by its wire types. What says too little to be told apart, such as a log
-        record without a time sent as a span, is read as what it was sent as and rejected for its time.
+        A request of another signal is refused by its wire types, nearly always. Where its bytes happen to parse, as
+        those of a log record sent as a span can, it is read as what it was sent as and rejected for its time.
 
         Raises:
             MalformedBody: if the bytes are no message of the signal; nothing was stored.
@@ -120,22 +120,25 @@ class Writer:
         )
 
     def _settings(self, batch: Batch) -> dict[str, str | int]:
-        where: dict[str, str | int] = {"format_schema": f"{self._schemas[batch.signal]}:{batch.signal.message}"}
-        if not self._embedded:
-            where = {
-                "format_schema_source": "string",
-                "format_schema": schema(batch.signal),
-                "format_schema_message_name": batch.signal.message,
-            }
         plan = _SMALL if batch.path.stat().st_size <= _SMALL_BYTES else {}
         return {
-            **where,
+            **self._schema(batch.signal),
             **plan,
             "insert_deduplication_token": batch.id,
             "deduplicate_blocks_in_dependent_materialized_views": 1,
             "log_comment": comment(batch.id, batch.arrival_ns),
             # Ages are bounded by the views; many days in one batch are no error of any one body.
             "max_partitions_per_insert_block": 0,
+        }
+
+    def _schema(self, signal: Signal) -> dict[str, str]:
+        if self._embedded:
+            return {"format_schema": f"{self._schemas[signal]}:{signal.message}"}
+        # A server cannot see our files: the text itself goes along.
+        return {
+            "format_schema_source": "string",
+            "format_schema": schema(signal),
+            "format_schema_message_name": signal.message,
         }
 
 
