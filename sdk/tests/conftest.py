@@ -111,6 +111,12 @@ def lenient() -> Iterator[None]:
 
 
 @pytest.fixture
+def kept_metrics() -> type[KeptMetrics]:
+    """Makes exporters that keep every export."""
+    return KeptMetrics
+
+
+@pytest.fixture
 def recorded() -> Iterator[Recorded]:
     spans, logs, slow, fast = InMemorySpanExporter(), InMemoryLogRecordExporter(), KeptMetrics(), KeptMetrics()
     telemetry = obs.configure(service_name="test", exporters=obs.Exporters(spans, logs, slow, fast), set_globals=False)
@@ -120,13 +126,17 @@ def recorded() -> Iterator[Recorded]:
 
 @dataclass
 class OtlpServer:
-    """Decodes what it is sent. `answer` is the status it gives; while `hold` is clear it gives none."""
+    """Decodes what it is sent. `answer` is the status it gives; while `hold` is clear it gives none.
+
+    `refusals`: statuses with headers that it gives first, one to a request; what they refuse is not received.
+    """
 
     answer: int = 200
     hold: Event = field(default_factory=Event)
     lock: Lock = field(default_factory=Lock)
     received: list[tuple[str, Mapping[str, str], Any]] = field(default_factory=list)
     body: bytes = b""
+    refusals: list[tuple[int, Mapping[str, str]]] = field(default_factory=list)
     url: str = ""
 
     def messages(self, path: str) -> list[Any]:
@@ -176,6 +186,13 @@ def otlp_server() -> Iterator[OtlpServer]:
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             server.hold.wait(20)
+            if server.refusals:
+                status, headers = server.refusals.pop(0)
+                self.send_response(status)
+                for name, value in {**headers, "Content-Length": "0"}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                return
             message = REQUESTS[self.path]()
             message.ParseFromString(body)
             with server.lock:

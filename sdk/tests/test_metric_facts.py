@@ -1,4 +1,4 @@
-"""Feeds, queues, sockets, subscriptions and pools."""
+"""Feeds, queues, sockets, subscriptions, pools and Redis."""
 
 from __future__ import annotations
 
@@ -152,6 +152,87 @@ def test_sockets_subscriptions_and_pools(recorded: Any) -> None:
     assert states == {"used": 3, "idle": 2}
     assert points(metrics, platform.POOL_MAX)[0].value == 10
     assert points(metrics, platform.POOL_PENDING)[0].value == 1
+
+
+def _info(**told: Any) -> dict[str, Any]:
+    of_a_calm_server = {
+        "used_memory_bytes": 1_500_000,
+        "max_memory_bytes": 64_000_000,
+        "fragmentation_ratio": 1.3,
+        "hits": 900,
+        "misses": 100,
+        "evicted_keys": 0,
+    }
+    return {**of_a_calm_server, **told}
+
+
+def _redis_values(recorded: Any) -> dict[str, Any]:
+    recorded.slow.exports.clear()
+    metrics = recorded.metrics()
+    platform = conventions.platform
+    told = (
+        platform.REDIS_MEMORY,
+        platform.REDIS_MAX_MEMORY,
+        platform.REDIS_FRAGMENTATION,
+        platform.REDIS_HITS,
+        platform.REDIS_MISSES,
+        platform.REDIS_EVICTED,
+    )
+    return {metric.name: [point.value for point in points(metrics, metric)] for metric in told}
+
+
+def test_redis_tells_its_memory_and_how_its_totals_grow(recorded: Any) -> None:
+    redis = facts.redis()
+    redis.observe(**_info())
+    assert _redis_values(recorded) == {
+        "redis.memory.used": [1_500_000],
+        "redis.maxmemory": [64_000_000],
+        "redis.memory.fragmentation_ratio": [1.3],
+        # What was counted before anybody looked belongs to another time.
+        "redis.keyspace.hits": [0],
+        "redis.keyspace.misses": [0],
+        "redis.keys.evicted": [0],
+    }
+    redis.observe(**_info(used_memory_bytes=1_200_000, max_memory_bytes=0, hits=950, evicted_keys=7))
+    values = _redis_values(recorded)
+    assert (values["redis.memory.used"], values["redis.maxmemory"]) == ([1_200_000], [0])
+    assert (values["redis.keyspace.hits"], values["redis.keys.evicted"]) == ([50], [7])
+    (used,) = points(recorded.metrics(), conventions.platform.REDIS_MEMORY)
+    assert dict(used.attributes) == {"observatory.service": "resource_monitor"}
+
+
+def test_a_redis_that_starts_anew_takes_no_counter_back(recorded: Any) -> None:
+    redis = facts.redis()
+    redis.observe(**_info(hits=900, evicted_keys=7))
+    redis.observe(**_info(hits=20, evicted_keys=0))  # started anew
+    values = _redis_values(recorded)
+    assert (values["redis.keyspace.hits"], values["redis.keys.evicted"]) == ([20], [0])
+    redis.observe(**_info(hits=30, evicted_keys=2))
+    redis.observe(**_info(hits=5, evicted_keys=2))  # and once more
+    values = _redis_values(recorded)
+    assert (values["redis.keyspace.hits"], values["redis.keys.evicted"]) == ([35], [2])
+    (evicted,) = points(recorded.metrics(), conventions.platform.REDIS_EVICTED)
+    assert evicted.start_time_unix_nano < evicted.time_unix_nano
+
+
+def test_servers_with_addresses_are_kept_apart(recorded: Any) -> None:
+    for hits in (0, 1):
+        facts.redis("state", service="system_monitoring_service").observe(**_info(hits=hits))
+        facts.redis("queues").observe(**_info(hits=2 * hits))
+    hits = points(recorded.metrics(), conventions.platform.REDIS_HITS)
+    assert {point.attributes["server.address"]: point.value for point in hits} == {"state": 1, "queues": 2}
+
+
+def test_a_redis_nobody_has_asked_for_a_minute_is_not_known_any_more() -> None:
+    cell = Board().cell(conventions.platform.REDIS_EVICTED, {}, 60.0)
+    cell.total(3)
+    assert cell.observation(cell.set_at + 59) is not None
+    assert cell.observation(cell.set_at + 61) is None
+
+
+def test_a_total_that_is_no_number_is_refused(recorded: Any, lenient: None) -> None:
+    facts.redis("bad").observe(**_info(hits="many"))
+    assert sum(obs.losses().values()) == 1
 
 
 def test_series_are_bounded(recorded: Any, lenient: None, monkeypatch: Any) -> None:

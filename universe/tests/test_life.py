@@ -10,11 +10,10 @@ from opentelemetry.trace import StatusCode
 
 from observatory_universe.chance import Chance
 from observatory_universe.clock import Clock
+from observatory_universe.direct.cache import MemoryCache
+from observatory_universe.faults import Faults
 from observatory_universe.ids import Ids
-from observatory_universe.line import Line
-from observatory_universe.market import VENUES
-from observatory_universe.outside.exchanges import Exchange, OrderRejectedError
-from observatory_universe.trade import Fill, Order
+from observatory_universe.queue import Queue
 from observatory_universe.universe import Universe
 from observatory_universe.users import Users
 
@@ -70,45 +69,69 @@ def test_a_busy_universe_reports_the_same_facts_many_times_as_often(live: Any, m
 
 def test_the_crowd_stays_within_its_bound() -> None:
     users = Users(Chance(1), number=5, most=5)
+    assert users.too_many() == []
     newcomer = users.welcome("2025-11")
-    gone = users.leave()
-    assert gone is not None
-    assert gone.id == "u-0001"
+    first = users.too_many()[0]
+    assert first.id == "u-0001"
+    users.remove(first)
     assert newcomer in users.everybody()
-    assert len(users) == 5
-    assert users.leave() is None
+    assert users.too_many() == []
 
 
 def test_no_two_runs_give_the_same_id() -> None:
     earlier, later = Ids(Clock(lambda: 10**18)), Ids(Clock(lambda: 10**18 + 10**9))
-    given = [ids.next(kind) for ids in (earlier, later) for kind in ("order", "order", "signal")]
-    assert len(set(given)) == 6
+    beside = Ids(Clock(lambda: 10**18), "b")
+    given = [ids.next(kind) for ids in (earlier, later, beside) for kind in ("order", "order", "signal")]
+    assert len(set(given)) == 9
+
+
+def _queue(most: int) -> Queue:
+    clock = Clock()
+    return Queue(clock, MemoryCache(clock, Faults(clock.now_ns)), "things", most)
 
 
 @pytest.mark.parametrize("most", [1, 3])
-async def test_a_line_refuses_what_it_has_no_room_for(most: int) -> None:
-    line: Line[int] = Line(Clock(), most)
-    assert [line.offer(number) for number in range(most + 2)] == [True] * most + [False, False]
-    assert len(line) == most
+async def test_a_queue_refuses_what_it_has_no_room_for(most: int) -> None:
+    queue = _queue(most)
+    assert [await queue.offer(str(number)) for number in range(most + 2)] == [True] * most + [False, False]
+    assert len(queue) == most
 
 
-async def test_work_that_raises_does_not_stop_the_line(caplog: pytest.LogCaptureFixture) -> None:
-    line: Line[int] = Line(Clock(), 10)
-    worked_off = []
+async def test_work_that_raises_does_not_stop_the_queue(caplog: pytest.LogCaptureFixture) -> None:
+    queue, worked_off = _queue(10), []
 
-    async def work(number: int) -> None:
-        if number == 1:
+    async def work(item: str, headers: dict[str, str]) -> None:
+        if item == "1":
             raise ValueError("one bad item")
-        worked_off.append(number)
+        worked_off.append((item, headers))
 
     for number in range(3):
-        line.offer(number)
-    worker = asyncio.create_task(line.work_off(work, workers=1))
-    while not line.is_quiet:
+        await queue.offer(str(number), {"of": str(number)})
+    worker = asyncio.create_task(queue.work_off(work, workers=1))
+    while not queue.is_quiet:
         await asyncio.sleep(0)
     worker.cancel()
-    assert worked_off == [0, 2]
+    assert worked_off == [("0", {"of": "0"}), ("2", {"of": "2"})]
     assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+async def test_a_queue_that_redis_has_thrown_out_goes_on_with_what_comes(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    cache = MemoryCache(clock, Faults(clock.now_ns))
+    queue, worked_off = Queue(clock, cache, "things", 10), []
+
+    async def work(item: str, headers: dict[str, str]) -> None:
+        worked_off.append(item)
+
+    await queue.offer("lost")
+    await cache.drop("things")
+    worker = asyncio.create_task(queue.work_off(work, workers=2))
+    await queue.offer("kept")
+    while not queue.is_quiet:
+        await asyncio.sleep(0)
+    worker.cancel()
+    assert worked_off == ["kept"]
+    assert caplog.records == []
 
 
 async def test_a_hurried_clock_wakes_whoever_waits() -> None:
@@ -121,17 +144,9 @@ async def test_a_hurried_clock_wakes_whoever_waits() -> None:
     assert waiting.done()
 
 
-class _Refusing(Exchange):
-    """A venue that takes no order."""
-
-    async def market_order(self, order: Order) -> list[Fill]:
-        raise OrderRejectedError("closed")
-
-
 def test_venues_that_refuse_everything_halt_live_trading_and_leave_paper_alone(live: Any) -> None:
     def refuse(universe: Universe) -> None:
-        for venue in VENUES:
-            universe.platform.exchanges[venue] = _Refusing(venue, universe.world)
+        universe.faults.begin("exchange_rejects", grade=1)
 
     recording = live(seconds=60, prepare=refuse)
     orders = recording.named("order.execute")
@@ -142,8 +157,10 @@ def test_venues_that_refuse_everything_halt_live_trading_and_leave_paper_alone(l
         if s.attributes.get("observatory.outcome.reason") == "trading_halted"
     ]
     assert len(rejected) >= 20
-    assert {span.attributes["order.reject_reason"] for span in rejected} == {"closed"}
+    assert {span.attributes["order.reject_reason"] for span in rejected} == {"insufficient_funds"}
     assert skipped
+    denied = [event for event in recording.events("order.state.changed") if event["order.state.to"] == "denied"]
+    assert {event["order.reject_reason"] for event in denied} == {"trading_halted"}
     activations = recording.events("emergency.activated")
     assert activations[0]["safety.reason"] == "orders_rejected"
     assert {span.attributes["order.status"] for span in orders if span.attributes["order.mode"] == "paper"} == {

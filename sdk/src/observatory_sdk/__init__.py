@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from observatory_sdk import conventions, facts
 from observatory_sdk.calls import service
-from observatory_sdk.errors import ConfigurationError, FactError, SdkError
+from observatory_sdk.errors import ConfigurationError, DeliveryError, FactError, SdkError
 from observatory_sdk.frame import feature, outcome
 from observatory_sdk.guard import losses, strict
 from observatory_sdk.heartbeat import register
@@ -13,6 +13,7 @@ from observatory_sdk.propagation import extract, inject
 
 __all__ = [
     "ConfigurationError",
+    "DeliveryError",
     "Exporters",
     "FactError",
     "Providers",

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, Self, TypeVar, cast
 from opentelemetry import context, trace
 from opentelemetry.context import Context
 
-from observatory_sdk import frame, scope
+from observatory_sdk import clock, frame, scope
 from observatory_sdk.conventions import common
 from observatory_sdk.guard import Guard
 from observatory_sdk.usage import AT_WORK
@@ -90,6 +90,7 @@ class ServiceCall:
             f"{self._service}.{self._operation}" if self._operation else self._service,
             kind=self._kind,
             attributes=self._attributes(found),
+            start_time=clock.held_ns(),
             record_exception=False,
             set_status_on_exception=False,
         )
@@ -121,7 +122,7 @@ class ServiceCall:
         try:
             frame.write_error(span, error)
         finally:
-            span.end()
+            span.end(clock.held_ns())
 
     @contextmanager
     def steps(self) -> Iterator[Self]:

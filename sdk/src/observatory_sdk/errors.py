@@ -2,7 +2,8 @@
 
 SdkError
 ├── ConfigurationError   by `configure`, always: a bad argument stops the start
-└── FactError            by facts, in strict mode only: a value its declaration does not allow
+├── FactError            by facts, in strict mode only: a value its declaration does not allow
+└── DeliveryError        by `collect` and `flush` under a held clock only: something could not be sent
 """
 
 from __future__ import annotations
@@ -18,3 +19,7 @@ class ConfigurationError(SdkError, ValueError):
 
 class FactError(SdkError, ValueError):
     """A value that the declaration of its attribute does not allow."""
+
+
+class DeliveryError(SdkError):
+    """Telemetry of a held clock that could not be sent; names the address, what was tried and the last answer."""

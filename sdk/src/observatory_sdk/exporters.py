@@ -140,6 +140,8 @@ def _clean(attributes: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], boo
 
 
 def _each(items: Sequence[Item], clean: Callable[[Item], Item]) -> tuple[Sequence[Item], bool]:
+    if not items:
+        return items, True
     after = [clean(item) for item in items]
     return after, all(new is old for new, old in zip(after, items, strict=True))
 

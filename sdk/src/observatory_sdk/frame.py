@@ -14,6 +14,7 @@ from types import TracebackType
 from opentelemetry import baggage, context, trace
 from opentelemetry.context import Context
 
+from observatory_sdk import clock
 from observatory_sdk.conventions import common
 from observatory_sdk.guard import Guard
 
@@ -139,7 +140,7 @@ def write_error(span: trace.Span, error: BaseException | None) -> None:
         return
     span.set_attribute(common.ERROR_TYPE.name, type(error).__qualname__)
     if isinstance(error, Exception):
-        span.record_exception(error)
+        span.record_exception(error, timestamp=clock.held_ns())
         span.set_status(trace.Status(trace.StatusCode.ERROR, type(error).__name__))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Lock
 
 from opentelemetry.metrics import CallbackOptions, Observation
 
+from observatory_sdk import clock
 from observatory_sdk.conventions import common
 from observatory_sdk.guard import Guard
 
@@ -28,16 +28,23 @@ class _Beat:
 class Heartbeats:
     """Which services are loaded here, and which of them owe a point. `now`: monotonic seconds."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float] = clock.steady_s) -> None:
         self._now = now
         self._lock = Lock()
         self._beats: dict[str, _Beat] = {}
 
-    def register(self, services: Iterable[str]) -> None:
-        """Report these from now on; once registered, again is nothing."""
+    def register(self, services: Iterable[str]) -> list[str]:
+        """Report these from now on; once registered, again is nothing. Returns those that are new."""
+        with self._lock:
+            new = [service for service in dict.fromkeys(services) if service not in self._beats]
+            self._beats.update((service, _Beat(self._now())) for service in new)
+            return new
+
+    def unregister(self, services: Iterable[str]) -> None:
+        """Report these no more."""
         with self._lock:
             for service in services:
-                self._beats.setdefault(service, _Beat(self._now()))
+                self._beats.pop(service, None)
 
     def due(self) -> list[tuple[str, float]]:
         """Services that owe a point, each with the seconds since it was registered."""
@@ -57,6 +64,12 @@ class Heartbeats:
         with _GUARD:
             return [Observation(age, {common.SERVICE.name: service}) for service, age in self.due()]
         return []
+
+    def restart(self) -> None:
+        """Count the age of each from now: the clock is another one."""
+        with self._lock:
+            for beat in self._beats.values():
+                beat.registered_at, beat.sent_at = self._now(), None
 
     def forget(self) -> None:
         """Owe every point anew: another exporter begins."""

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from threading import Lock, Thread
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from opentelemetry import metrics, propagate, trace
@@ -17,22 +16,24 @@ from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.metrics import CallbackOptions, Observation
-from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits, LogRecordProcessor
 from opentelemetry.sdk._logs.export import LogRecordExporter
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from observatory_sdk import scope
+from observatory_sdk import arguments, clock, scope
 from observatory_sdk.conventions import common
-from observatory_sdk.errors import ConfigurationError
+from observatory_sdk.delivery import DeliveredLogs, DeliveredMetrics, DeliveredSpans, Delivery
+from observatory_sdk.errors import ConfigurationError, DeliveryError
 from observatory_sdk.exporters import LogOutlet, MetricOutlet, SpanOutlet
 from observatory_sdk.facts.readings import BOARD
 from observatory_sdk.guard import LOSSES, Guard
-from observatory_sdk.heartbeat import HEARTBEATS, register
+from observatory_sdk.heartbeat import HEARTBEATS
+from observatory_sdk.held import Held
 from observatory_sdk.propagation import PROPAGATOR
 from observatory_sdk.queues import CountedLogs, CountedSpans, once_a_minute
 from observatory_sdk.scope import Scope
@@ -48,6 +49,7 @@ MAX_ATTRIBUTE = 16_384
 EXPORT_TIMEOUT_S = 5.0
 EXIT_TIMEOUT_S = 3.0
 STOP_TIMEOUT_S = 0.5
+FOREVER_S = 3_600.0
 
 _GUARD = Guard("pipeline")
 _LOCK = Lock()
@@ -76,10 +78,14 @@ class Providers:
 class Telemetry:
     """What `configure` gives back: the way to flush and to end. Without an endpoint it does nothing."""
 
-    def __init__(self, providers: Providers | None, exporters: Exporters | None) -> None:
+    def __init__(
+        self, providers: Providers | None, exporters: Exporters | None = None, held: Held | None = None
+    ) -> None:
         self._providers = providers
         self._exporters = exporters
+        self._held = held
         self._cpu = CpuSampler()
+        self._services: list[str] = []
 
     @property
     def providers(self) -> Providers | None:
@@ -93,12 +99,32 @@ class Telemetry:
 
     def _watch(self) -> None:
         with _GUARD:
-            if self._providers is not None:
+            # Under a held clock they would tell of another machine at another time.
+            if self._providers is not None and not clock.is_held():
                 observe(self._providers.meter.get_meter(scope.NAME))
                 self._cpu.start()
 
+    def collect(self) -> None:
+        """Read every metric now. Under a held clock nothing else does; otherwise they are sent at once as well.
+
+        Raises `DeliveryError` under a held clock when something could not be sent, now or before.
+        """
+        if self._held is not None:
+            self._held.collect()
+        elif self._providers is not None:
+            _within(EXPORT_TIMEOUT_S, *(found.force_flush for found in self._all() if isinstance(found, MeterProvider)))
+
+    def sent(self) -> dict[str, int]:
+        """Under a held clock, how many `spans`, `log_records` and `metric_points` have gone out; otherwise nothing."""
+        return {} if self._held is None else self._held.sent()
+
     def flush(self, timeout_s: float = 5.0) -> bool:
-        """Send all that waits. False when it did not succeed in time; it goes on in the background then."""
+        """Send all that waits. False when it did not succeed in time; it goes on in the background then.
+
+        Under a held clock it reads no metrics first, and raises `DeliveryError` when something could not be sent.
+        """
+        if self._held is not None:
+            return self._held.flush(timeout_s)
         return _within(timeout_s, *(provider.force_flush for provider in self._all()))
 
     def shutdown(self, timeout_s: float = EXIT_TIMEOUT_S) -> bool:
@@ -109,12 +135,21 @@ class Telemetry:
                 return True
             _live = None
         self._cpu.stop()
-        sent = self.flush(timeout_s)
+        # Under a held clock a flush waits for the server before it looks at the time.
+        sent = self.flush(timeout_s) if self._held is None else _within(timeout_s, self._flushed_held)
         scope.use(None)
+        HEARTBEATS.unregister(self._services)
+        _tell_time_by(None)
         atexit.unregister(self.shutdown)
         if self._exporters is not None:
             _within(STOP_TIMEOUT_S, self._stop)
         return sent
+
+    def _flushed_held(self) -> bool:
+        try:
+            return self.flush(FOREVER_S)
+        except DeliveryError:
+            return False
 
     def _all(self) -> Iterable[TracerProvider | LoggerProvider | MeterProvider]:
         found = self._providers
@@ -153,6 +188,7 @@ def configure(
     exporters: Exporters | None = None,
     providers: Providers | None = None,
     set_globals: bool = True,
+    now_ns: Callable[[], int] | None = None,
 ) -> Telemetry:
     """Start to report. Call it once, early, in each process.
 
@@ -160,27 +196,31 @@ def configure(
     providers nothing is set up, and every call of the SDK does nothing. `services`: ids to heartbeat from now on.
     `token` goes into the `Authorization` header. With `set_globals` other instrumentations use the same pipeline.
 
+    `now_ns`: a clock to hold instead of the machine's, in nanoseconds since 1970 UTC, for telemetry of the past. Every
+    span, event, log record and metric point of ours carries its time; spans of other instrumentations do not. Nothing
+    is sent by itself in the background: spans and log records when enough of them wait, metrics at `collect()`. Nothing
+    is dropped either: the caller waits for the server, and is told by `collect` and `flush` when it will not take more.
+
     Raises `ConfigurationError` for an argument that cannot work, and when the SDK is configured already. A server that
     is down raises nothing, now or later.
     """
     global _live
     names = _checked(service_name, endpoint, token, environment, headers, services, exporters, providers)
+    arguments.check_clock(now_ns)
     with _LOCK:
         if _live is not None:
             raise ConfigurationError("the SDK is configured already: call shutdown() on the Telemetry first")
         resource = _resource(service_name, namespace, version, instance_id, environment)
         if providers is None and exporters is None and endpoint is not None:
-            exporters = _otlp(endpoint, _headers(token, headers))
-        outlets = None if exporters is None else _outlets(exporters)
-        if providers is None and outlets is not None:
-            providers = _providers(resource, outlets)
-        telemetry = Telemetry(providers, outlets)
-        if providers is not None:
-            _start(providers, set_globals)
+            make = _otlp if now_ns is None else _delivered
+            exporters = make(endpoint, _headers(token, headers))
+        telemetry = _built(resource, exporters, providers, now_ns)
+        if telemetry.providers is not None:
+            _start(telemetry.providers, set_globals)
             telemetry._watch()
             atexit.register(telemetry.shutdown)
             _live = telemetry
-    register(*names)
+    telemetry._services = HEARTBEATS.register(names)
     return telemetry
 
 
@@ -197,42 +237,14 @@ def _checked(
     for name, value in (("service_name", service_name), ("environment", environment)):
         if not isinstance(value, str) or not value.strip():
             raise ConfigurationError(f"{name} is {value!r}: it takes a text that is not empty")
-    names = _service_ids(services)
+    names = arguments.service_ids(services)
     if sum(given is not None for given in (endpoint, exporters, providers)) > 1:
         raise ConfigurationError("endpoint, exporters and providers exclude each other: give one of them")
     if not isinstance(exporters, Exporters | None) or not isinstance(providers, Providers | None):
         raise ConfigurationError("exporters takes an Exporters, providers takes a Providers")
-    _check_endpoint(endpoint)
-    _check_headers(token, headers)
+    arguments.check_endpoint(endpoint)
+    arguments.check_headers(token, headers)
     return names
-
-
-def _service_ids(services: Iterable[str]) -> tuple[str, ...]:
-    names = tuple(services) if isinstance(services, Iterable) and not isinstance(services, str) else None
-    if names is None or not all(isinstance(name, str) and name for name in names):
-        raise ConfigurationError(f"services is {services!r}: it takes a list of ids that are not empty")
-    return names
-
-
-def _check_endpoint(endpoint: str | None) -> None:
-    if endpoint is None:
-        return
-    try:
-        parts = urlsplit(endpoint)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except (ValueError, AttributeError, TypeError):
-        valid = False
-    if not valid:
-        raise ConfigurationError(f"endpoint is {endpoint!r}: it takes an address such as http://127.0.0.1:4318")
-
-
-def _check_headers(token: str | None, headers: Mapping[str, str] | None) -> None:
-    # The text of a token never goes into a message.
-    if token is not None and (not isinstance(token, str) or not token.isascii() or not token.isprintable()):
-        raise ConfigurationError("token: it takes printable ASCII text")
-    for name, value in (headers or {}).items():
-        if not isinstance(name, str) or not isinstance(value, str) or "\n" in value or "\r" in value:
-            raise ConfigurationError(f"headers: {name!r} takes one line of text")
 
 
 def _resource(
@@ -266,6 +278,17 @@ def _otlp(endpoint: str, headers: dict[str, str]) -> Exporters:
     )
 
 
+def _delivered(endpoint: str, headers: dict[str, str]) -> Exporters:
+    base = endpoint.rstrip("/")
+    metrics = DeliveredMetrics(Delivery(f"{base}/v1/metrics", headers))
+    return Exporters(
+        DeliveredSpans(Delivery(f"{base}/v1/traces", headers)),
+        DeliveredLogs(Delivery(f"{base}/v1/logs", headers)),
+        metrics,
+        metrics,
+    )
+
+
 def _outlets(exporters: Exporters) -> Exporters:
     return Exporters(
         SpanOutlet(exporters.spans),
@@ -275,28 +298,58 @@ def _outlets(exporters: Exporters) -> Exporters:
     )
 
 
-def _providers(resource: Resource, outlets: Exporters) -> Providers:
+def _built(
+    resource: Resource, exporters: Exporters | None, providers: Providers | None, now_ns: Callable[[], int] | None
+) -> Telemetry:
+    if providers is None and exporters is None:
+        return Telemetry(None)
+    _tell_time_by(now_ns)
+    if exporters is None:
+        return Telemetry(providers)
+    outlets = _outlets(exporters)
+    if now_ns is None:
+        return Telemetry(_providers(resource, *_batches(outlets)), outlets)
+    held = Held.over(outlets.spans, outlets.logs, outlets.metrics, outlets.feed_metrics)
+    return Telemetry(_providers(resource, held.spans, held.logs, *held.readers), outlets, held)
+
+
+def _batches(outlets: Exporters) -> tuple[SpanProcessor, LogRecordProcessor, MetricReader, MetricReader]:
+    timeout_ms = EXPORT_TIMEOUT_S * 1_000
+    return (
+        CountedSpans(outlets.spans, QUEUE_LENGTH, BATCH_DELAY_MS, BATCH_LENGTH, timeout_ms),
+        CountedLogs(outlets.logs, BATCH_DELAY_MS, BATCH_LENGTH, timeout_ms, QUEUE_LENGTH),
+        PeriodicExportingMetricReader(outlets.metrics, METRICS_EVERY_MS, timeout_ms),
+        PeriodicExportingMetricReader(outlets.feed_metrics, FEED_EVERY_MS, timeout_ms),
+    )
+
+
+def _providers(
+    resource: Resource, spans: SpanProcessor, logs: LogRecordProcessor, metrics: MetricReader, feeds: MetricReader
+) -> Providers:
     # Facts are never sampled, not even below a parent in another process that was not.
     limits = SpanLimits(max_attribute_length=MAX_ATTRIBUTE)
     tracer = TracerProvider(ALWAYS_ON, resource, shutdown_on_exit=False, span_limits=limits)
-    tracer.add_span_processor(
-        CountedSpans(outlets.spans, QUEUE_LENGTH, BATCH_DELAY_MS, BATCH_LENGTH, EXPORT_TIMEOUT_S * 1_000)
-    )
+    tracer.add_span_processor(spans)
     log_limits = LogRecordLimits(max_log_record_attribute_length=MAX_ATTRIBUTE)
     logger = LoggerProvider(resource, shutdown_on_exit=False, log_record_limits=log_limits)
     logger.add_log_record_processor(StampLogs())
-    logger.add_log_record_processor(
-        CountedLogs(outlets.logs, BATCH_DELAY_MS, BATCH_LENGTH, EXPORT_TIMEOUT_S * 1_000, QUEUE_LENGTH)
-    )
+    logger.add_log_record_processor(logs)
     # Two providers, not two readers of one: each reader would send every metric, the feeds' each 1 s and again each 5.
-    meter = _meter_provider(resource, outlets.metrics, METRICS_EVERY_MS)
-    feed_meter = _meter_provider(resource, outlets.feed_metrics, FEED_EVERY_MS)
-    return Providers(tracer, logger, meter, feed_meter)
+    meters = [_meter_provider(resource, reader) for reader in (metrics, feeds)]
+    return Providers(tracer, logger, *meters)
 
 
-def _meter_provider(resource: Resource, exporter: MetricExporter, every_ms: int) -> MeterProvider:
-    reader = PeriodicExportingMetricReader(exporter, every_ms, EXPORT_TIMEOUT_S * 1_000)
-    return MeterProvider([reader], resource, shutdown_on_exit=False)
+def _meter_provider(resource: Resource, reader: MetricReader) -> MeterProvider:
+    # An exemplar carries the machine's time.
+    exemplars = AlwaysOffExemplarFilter() if clock.is_held() else None
+    return MeterProvider([reader], resource, exemplars, shutdown_on_exit=False)
+
+
+def _tell_time_by(now_ns: Callable[[], int] | None) -> None:
+    if now_ns is not None or clock.is_held():
+        clock.hold(now_ns)
+        HEARTBEATS.restart()
+        BOARD.age()
 
 
 def _start(providers: Providers, set_globals: bool) -> None:

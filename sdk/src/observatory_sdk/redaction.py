@@ -20,6 +20,8 @@ MIN_LENGTH = 9
 MAX_LENGTH = 65_536
 CUT = "[cut]"
 _CACHED_LENGTH = 200
+# A tuple made once: `bool | int | float` would be made anew for every value.
+_PLAIN = (bool, int, float)
 
 _SECRET_NAME = re.compile(
     r"""(?ix)
@@ -46,7 +48,7 @@ def redact(text: str) -> str:
 
 def redact_value(name: str, value: Any) -> Any:
     """An attribute's value without secrets: text, bytes and lists are searched, numbers and flags are left alone."""
-    if isinstance(value, bool | int | float) or value is None:
+    if value is None or isinstance(value, _PLAIN):
         return value
     if is_secret_name(name):
         return MASK

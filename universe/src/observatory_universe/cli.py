@@ -1,23 +1,41 @@
 """The command `universe`."""
 
 import asyncio
+import json
 import logging
-import os
 import signal
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-import observatory_sdk as obs
-from observatory_universe.pace import PACES
-from observatory_universe.universe import Universe
+from observatory_sdk import ConfigurationError, arguments
+from observatory_universe import access, backfill
+from observatory_universe.clock import Clock
+from observatory_universe.errors import Trouble
+from observatory_universe.faults import FaultError, Faults
+from observatory_universe.faults.menu import faults_app
+from observatory_universe.faults.schedule import Schedule, ScheduleError, read
 
-SERVICE_NAME: Final = "cryptouniverse-backend"
-_FLUSH_S: Final = 5.0
+if TYPE_CHECKING:
+    from observatory_universe.controller import Settings
 
+_MOST_PROCESSES: Final = 10
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+app.add_typer(faults_app, name="faults")
+
+
+def _history(clock: Clock, faults: Faults, seed: int) -> backfill.Life:
+    # Here and not at the top: what is outside takes a second to load, and `universe faults` needs none of it.
+    from observatory_universe.direct import direct_doors
+    from observatory_universe.pace import PACES
+    from observatory_universe.universe import Universe
+
+    pace = PACES["history"]
+    return Universe(seed, pace, direct_doors(seed, pace, clock, faults), faults, clock)
+
+
+app.command("backfill")(backfill.command(_history))
 
 
 @app.callback()
@@ -41,11 +59,39 @@ def run(
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="Stop after so many seconds; without it run until told to stop.")
     ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, max=_MOST_PROCESSES, help="Over how many processes the platform is spread.")
+    ] = 1,
+    faults: Annotated[
+        Path | None, typer.Option(help="Schedule of faults (YAML); without it nothing goes wrong.")
+    ] = None,
+    truth: Annotated[Path, typer.Option(help="File of the ground truth: what was wrong, and when.")] = Path(
+        "var/truth.jsonl"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port that starts and ends faults; 0: a free one.")] = 0,
+    announce: Annotated[Path | None, typer.Option(help="File to write the address of the faults to.")] = None,
 ) -> None:
-    """Run the platform until Ctrl-C, SIGTERM or the end of --seconds."""
+    """Run the platform and its outside world until Ctrl-C, SIGTERM or the end of --seconds."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    token = _token(token_env, token_file)
-    asyncio.run(_live(endpoint, token, environment, seed, speed, seconds))
+    # Here and not at the top: the servers and clients take seconds to load, and `universe faults` needs none of them.
+    from observatory_universe.controller import Settings
+
+    _check(endpoint, environment)
+    settings = Settings(
+        endpoint=endpoint,
+        token=access.token(token_env, token_file),
+        environment=environment,
+        seed=seed,
+        speed=speed,
+        processes=processes,
+        schedule=_schedule(faults),
+        truth=truth,
+        port=port,
+    )
+    try:
+        asyncio.run(_live(settings, seconds, announce))
+    except (Trouble, FaultError) as error:
+        raise typer.Exit(_complain(str(error))) from error
 
 
 def main() -> None:
@@ -53,52 +99,54 @@ def main() -> None:
     app(prog_name="universe")
 
 
-async def _live(
-    endpoint: str, token: str | None, environment: str, seed: int, speed: str, seconds: float | None
-) -> None:
-    telemetry, platform = _begin(endpoint, token, environment, seed, speed)
+async def _live(settings: "Settings", seconds: float | None, announce: Path | None) -> None:
+    stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, platform.stop)
-    typer.echo(f"{len(platform.service_ids)} services of {SERVICE_NAME} report to {endpoint} ({speed}, seed {seed})")
-    try:
-        await platform.run(seconds)
-    finally:
-        # Off the loop: a server that does not answer must not keep a second Ctrl-C from being heard.
-        sent = await asyncio.to_thread(telemetry.shutdown, _FLUSH_S)
-    typer.echo("stopped" if sent else "stopped; the last telemetry could not be sent", err=not sent)
+        loop.add_signal_handler(number, stopping.set)
+
+    def reachable(url: str) -> None:
+        if announce is not None:
+            _write(announce, {"universe_url": url})
+        typer.echo(f"faults are started and ended at {url}")
+
+    def ready(services: int) -> None:
+        if seconds is not None:
+            loop.call_later(seconds, stopping.set)
+        typer.echo(f"{services} services report to {settings.endpoint}")
+
+    from observatory_universe import controller
+
+    await controller.run(settings, stopping, reachable, ready)
+    typer.echo("stopped")
 
 
-def _begin(endpoint: str, token: str | None, environment: str, seed: int, speed: str) -> tuple[obs.Telemetry, Universe]:
-    platform = Universe(seed, PACES[speed])
-    try:
-        telemetry = obs.configure(
-            service_name=SERVICE_NAME,
-            endpoint=endpoint,
-            token=token,
-            environment=environment,
-            version=version("observatory-universe"),
-            services=platform.service_ids,
-        )
-    except obs.ConfigurationError as error:
-        raise typer.BadParameter(str(error)) from error
-    return telemetry, platform
+def _write(path: Path, document: dict[str, str]) -> None:
+    # Whoever waits for the file must not read half of it.
+    beside = path.with_name(f"{path.name}.new")
+    beside.write_text(json.dumps(document), encoding="utf-8")
+    beside.replace(path)
 
 
-def _token(variable: str, file: Path | None) -> str | None:
-    if file is not None:
-        try:
-            token = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise typer.BadParameter(f"cannot read the token: {error}", param_hint="--token-file") from error
-        if not token:
-            raise typer.BadParameter(f"{file} is empty", param_hint="--token-file")
-        return token
-    if not variable:
+def _schedule(path: Path | None) -> Schedule | None:
+    if path is None:
         return None
-    if not os.environ.get(variable, "").strip():
-        raise typer.BadParameter(
-            f"the variable {variable} is not set; set it to a token of scope ingest, or give --token-file",
-            param_hint="--token-env",
-        )
-    return os.environ[variable].strip()
+    try:
+        return read(path)
+    except ScheduleError as error:
+        raise typer.BadParameter(str(error), param_hint="--faults") from error
+
+
+def _check(endpoint: str, environment: str) -> None:
+    """Checked here as well as where it is used, which is another process."""
+    try:
+        arguments.check_endpoint(endpoint)
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error)) from error
+    if not environment:
+        raise typer.BadParameter("environment is '': it takes a name such as production")
+
+
+def _complain(sentence: str) -> int:
+    typer.echo(f"universe: {sentence}", err=True)
+    return 1

@@ -16,8 +16,14 @@ class Clock:
 
     def __init__(self, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._now_ns = now_ns
-        self._waiting: set[asyncio.Future[None]] = set()
+        # In the order in which they came to wait: who is hurried first must not be a matter of chance.
+        self._waiting: dict[asyncio.Future[None], None] = {}
         self._hurried = False
+
+    @property
+    def is_real(self) -> bool:
+        """True for the machine's own time; in any other, real work would take none of it."""
+        return self._now_ns is time.time_ns
 
     def now_ns(self) -> int:
         """Nanoseconds since 1970, UTC."""
@@ -35,12 +41,12 @@ class Clock:
         loop = asyncio.get_running_loop()
         woken: asyncio.Future[None] = loop.create_future()
         timer = loop.call_later(seconds, _wake, woken)
-        self._waiting.add(woken)
+        self._waiting[woken] = None
         try:
             await woken
         finally:
             timer.cancel()
-            self._waiting.discard(woken)
+            self._waiting.pop(woken, None)
 
     def hurry(self) -> None:
         """Ends every wait now and lets no new one begin."""

@@ -12,11 +12,11 @@ class Ids:
     """Numbers things by kind. Each id carries the second at which the run began.
 
     Observatory keeps what earlier runs reported, and a key that is booked twice is an alarm there: a run that counted
-    from 1 again would look like a ledger that books everything twice.
+    from 1 again would look like a ledger that books everything twice. `process` keeps several processes apart.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self._run = _in_base_36(clock.now_ns() // 1_000_000_000)
+    def __init__(self, clock: Clock, process: str = "") -> None:
+        self._run = _in_base_36(clock.now_ns() // 1_000_000_000) + process
         self._given: Counter[str] = Counter()
 
     def next(self, kind: str) -> str:

@@ -15,9 +15,16 @@ class Pace:
         consensus_ratio: share of the good signals about which the large models are asked; this decides the AI bill.
         user_factor: how many times as often users do something as at the calm pace.
         chore_factor: how many times as often the platform does its periodic work as at the calm pace.
+        inbox_factor: how many times as often the platform looks for work of its own as at the calm pace.
         most_in_flight: how many turns of one kind may be under way at once; further ones are left out.
         job_workers: how many periodic jobs run at once.
+        command_gap_s: mean time between two commands that users write to the bot.
+        messages_per_s: how many messages a second the Bot API takes.
+        most_sessions: how many browser sessions are open at most.
         testers: how many submitted strategies are tested at once.
+        stream_rest_s: how long at most a stream is left alone while the market is quiet; 0: it is always read.
+        mishap_factor: how many times as fast as at the calm pace faults make things happen.
+        has_seasons: whether users and markets are livelier at some hours and days than at others.
     """
 
     users: int
@@ -27,9 +34,16 @@ class Pace:
     consensus_ratio: float
     user_factor: float
     chore_factor: float
+    inbox_factor: float
     most_in_flight: int
     job_workers: int
     testers: int
+    command_gap_s: float
+    messages_per_s: float
+    most_sessions: int
+    stream_rest_s: float = 0.0
+    mishap_factor: float = 1.0
+    has_seasons: bool = False
 
 
 PACES: Final = {
@@ -41,9 +55,13 @@ PACES: Final = {
         consensus_ratio=0.35,
         user_factor=1.0,
         chore_factor=1.0,
+        inbox_factor=1.0,
         most_in_flight=4,
         job_workers=6,
-        testers=2,
+        testers=1,
+        command_gap_s=7.0,
+        messages_per_s=100.0,
+        most_sessions=60,
     ),
     "busy": Pace(
         users=800,
@@ -53,8 +71,32 @@ PACES: Final = {
         consensus_ratio=0.25,
         user_factor=24.0,
         chore_factor=3.0,
+        inbox_factor=2.0,
         most_in_flight=60,
         job_workers=24,
         testers=16,
+        command_gap_s=0.5,
+        messages_per_s=1_000.0,
+        most_sessions=700,
+    ),
+    # History: as a calm day, thinned, so that a month of it is written in minutes.
+    "history": Pace(
+        users=40,
+        most_users=60,
+        impulse_gap_s=14_400.0,
+        position_hold_s=12.0,
+        consensus_ratio=0.35,
+        user_factor=0.007,
+        chore_factor=0.004,
+        inbox_factor=0.2,
+        most_in_flight=4,
+        job_workers=6,
+        testers=1,
+        command_gap_s=900.0,
+        messages_per_s=100.0,
+        most_sessions=60,
+        stream_rest_s=600.0,
+        mishap_factor=1 / 60,
+        has_seasons=True,
     ),
 }

@@ -1,31 +1,38 @@
 """What happens again and again: users who do something, and the platform's periodic work."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import contextlib
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 
 import observatory_sdk as obs
+from observatory_universe.doors.feed import LOOK_EVERY_S
+from observatory_universe.errors import Trouble
 from observatory_universe.infrastructure.background import Job
-from observatory_universe.market import VENUES
 from observatory_universe.platform import Platform
 from observatory_universe.strategies import KINDS
-from observatory_universe.trade import Position
 from observatory_universe.users import User
 
-_STREAM_EVERY_S: Final = 0.4
 _COHORT: Final = "2025-11"
-_COMMANDS: Final = ("chat", "signals", "risk")
+# How many users are looked at to find the right one.
+_ASKED: Final = 20
+_READING_S: Final = 2.5
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One kind of happening: what runs, and how often at the calm pace."""
+    """One kind of happening: what runs, how often at the calm pace, and the id of the service that it enters by.
+
+    A turn that is not `needed` is left out.
+    """
 
     name: str
     every_s: float
     run: Callable[[], Awaitable[object]]
+    service: str
+    needed: Callable[[], bool] = lambda: True
 
 
 def on_behalf_of(user: User, feature: str) -> AbstractContextManager[None]:
@@ -33,22 +40,14 @@ def on_behalf_of(user: User, feature: str) -> AbstractContextManager[None]:
     return obs.feature(feature, user_id=user.id, user_cohort=user.cohort, user_plan=user.plan)
 
 
-def streams(platform: Platform) -> Iterator[Round]:
-    """The venues' streams. They keep their pace: a market does not tick faster because more people look."""
-    for venue in VENUES:
-        yield Round(f"stream {venue}", _STREAM_EVERY_S, Stream(platform, venue).read)
+def stream(platform: Platform, venue: str) -> Round:
+    """One reading of a venue's stream."""
 
-
-class Stream:
-    """One venue's stream."""
-
-    def __init__(self, platform: Platform, venue: str) -> None:
-        self._platform = platform
-        self._venue = venue
-
-    async def read(self) -> None:
+    async def read() -> None:
         with obs.feature("market_data"):
-            await self._platform.websocket_market_data.receive(self._venue)
+            await platform.websocket_market_data.receive(venue)
+
+    return Round(f"stream {venue}", LOOK_EVERY_S, read, "websocket_market_data")
 
 
 class Crowd:
@@ -62,18 +61,17 @@ class Crowd:
     def rounds(self) -> list[Round]:
         """Every kind of thing that users do, and how often all of them together do it at the calm pace."""
         return [
-            Round("sign in", 4, self._sign_in),
-            Round("pay", 8, self._pay),
-            Round("onboard", 20, self._onboard),
-            Round("chat", 5, self._chat),
-            Round("telegram", 7, self._telegram),
-            Round("activate", 6, self._activate),
-            Round("deactivate", 14, self._deactivate),
-            Round("subscribe", 9, self._subscribe),
-            Round("cancel", 15, self._cancel),
-            Round("submit", 18, self._submit),
-            Round("scan", 8, self._scan),
-            Round("close positions", 1, self._close_positions),
+            Round("sign in", 4, self._sign_in, "oauth_service"),
+            Round("pay", 8, self._pay, "crypto_payment_service"),
+            Round("onboard", 20, self._onboard, "user_onboarding_service"),
+            Round("chat", 12, self._chat, "chat_integration_service"),
+            Round("activate", 6, self._activate, "strategy_marketplace_service"),
+            Round("deactivate", 6, self._deactivate, "strategy_marketplace_service"),
+            Round("subscribe", 9, self._subscribe, "signal_channel_service"),
+            Round("cancel", 15, self._cancel, "signal_channel_service"),
+            Round("submit", 9, self._submit, "strategy_submission_service"),
+            Round("scan", 8, self._scan, "user_opportunity_discovery"),
+            Round("read bot", 2, self._read_bot, "telegram_core"),
         ]
 
     async def _sign_in(self) -> None:
@@ -82,9 +80,10 @@ class Crowd:
             await self._platform.oauth_service.sign_in(user)
 
     async def _pay(self) -> None:
-        """The one with the fewest credits buys some."""
-        ledger = self._platform.credit_ledger
-        user = min(self._users.everybody(), key=lambda candidate: ledger.balance(candidate.id))
+        """The one of some who has the fewest credits buys more."""
+        some = self._chance.some(self._users.everybody(), _ASKED)
+        balances = await self._platform.credit_ledger.balances([user.id for user in some])
+        user = min(some, key=lambda candidate: balances.get(candidate.id, 0))
         with on_behalf_of(user, "payments"):
             await self._platform.crypto_payment_service.pay(user)
 
@@ -92,17 +91,25 @@ class Crowd:
         user = self._users.welcome(_COHORT)
         with on_behalf_of(user, "onboarding"):
             await self._platform.user_onboarding_service.onboard(user)
-        self._users.leave()
+        for candidate in self._users.too_many()[:_ASKED]:
+            # Whoever still holds something stays until it is sold.
+            if not (await self._platform.world.portfolios.read(candidate)).positions:
+                await self._leave(candidate)
+                return
+
+    async def _leave(self, user: User) -> None:
+        self._users.remove(user)
+        self._platform.world.portfolios.forget(user)
+        await self._platform.world.doors.tables.remove_user(user.id)
 
     async def _chat(self) -> None:
-        user = self._users.anybody()
-        with on_behalf_of(user, "chat"):
-            await self._platform.chat_integration_service.receive(user, "web")
-
-    async def _telegram(self) -> None:
-        user = self._users.anybody()
-        with on_behalf_of(user, "chat"):
-            await self._platform.telegram_core.receive(user, self._chance.pick(_COMMANDS))
+        """A user asks, reads the answer, and mostly asks on."""
+        user, clock = self._users.anybody(), self._platform.world.clock
+        for turn in range(self._chance.whole(1, 4)):
+            if turn:
+                await clock.sleep(self._chance.duration_s(_READING_S))
+            with on_behalf_of(user, "chat"):
+                await self._platform.chat_integration_service.receive(user, "web")
 
     async def _activate(self) -> None:
         user, marketplace = self._users.anybody(), self._platform.strategy_marketplace_service
@@ -112,12 +119,11 @@ class Crowd:
             await marketplace.activate(user, strategy)
 
     async def _deactivate(self) -> None:
-        candidates = [user for user in self._users.everybody() if len(user.strategies) > 1]
-        if not candidates:
-            return
-        user = self._chance.pick(candidates)
+        user, marketplace = self._users.anybody(), self._platform.strategy_marketplace_service
         with on_behalf_of(user, "marketplace"):
-            await self._platform.strategy_marketplace_service.deactivate(user, min(user.strategies))
+            active = await marketplace.active(user)
+            if len(active) > 1:
+                await marketplace.deactivate(user, min(active))
 
     async def _subscribe(self) -> None:
         user = self._users.anybody()
@@ -125,13 +131,11 @@ class Crowd:
             await self._platform.signal_channel_service.subscribe(user, self._chance.pick(KINDS))
 
     async def _cancel(self) -> None:
-        channels = self._platform.signal_channel_service
-        found = channels.anybody_subscribed()
-        if found is None:
-            return
-        user, kind = found
-        with on_behalf_of(user, "signals"):
-            await channels.cancel(user, kind)
+        channels, kind = self._platform.signal_channel_service, self._chance.pick(KINDS)
+        user = await channels.anybody_subscribed(kind)
+        if user is not None:
+            with on_behalf_of(user, "signals"):
+                await channels.cancel(user, kind)
 
     async def _submit(self) -> None:
         user = self._users.anybody()
@@ -144,14 +148,55 @@ class Crowd:
         with on_behalf_of(user, "discovery"):
             await self._platform.user_opportunity_discovery.scan(user)
 
+    async def _read_bot(self) -> None:
+        with obs.feature("chat"):
+            asked = await self._platform.telegram_core.poll()
+        await asyncio.gather(*(self._answer(user, name) for user, name in asked))
+
+    async def _answer(self, user: User, name: str) -> None:
+        with on_behalf_of(user, "chat"), contextlib.suppress(Trouble):
+            await self._platform.telegram_core.receive(user, name)
+
+
+class Inbox:
+    """What the platform does of itself as soon as there is something to do, at the same pace whatever the load."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def rounds(self) -> list[Round]:
+        """All of them."""
+        return [
+            Round("close positions", 1, self._close_positions, "strategy_monitoring_service", self._holds),
+            Round("judge signals", 2, self._judge, "signal_performance_service", self._waits),
+            Round("reconcile orders", 12, self._reconcile, "unified_strategy_service", self._doubts),
+        ]
+
+    def _holds(self) -> bool:
+        return self._platform.unified_strategy_service.holds()
+
+    def _doubts(self) -> bool:
+        return self._platform.unified_strategy_service.doubts()
+
+    def _waits(self) -> bool:
+        return self._platform.signal_performance_service.waits()
+
+    async def _judge(self) -> None:
+        with obs.feature("signals"):
+            await self._platform.signal_performance_service.judge()
+
     async def _close_positions(self) -> None:
         with obs.feature("autotrade"):
             due = await self._platform.strategy_monitoring_service.watch()
-        await asyncio.gather(*(self._close(user, position) for user, position in due))
+        await asyncio.gather(*(self._close(user, symbol) for user, symbol in due))
 
-    async def _close(self, user: User, position: Position) -> None:
-        with on_behalf_of(user, "autotrade"):
-            await self._platform.strategy_monitoring_service.close(user, position)
+    async def _close(self, user: User, symbol: str) -> None:
+        with on_behalf_of(user, "autotrade"), contextlib.suppress(Trouble):
+            await self._platform.strategy_monitoring_service.close(user, symbol)
+
+    async def _reconcile(self) -> None:
+        with obs.feature("autotrade"):
+            await self._platform.unified_strategy_service.reconcile()
 
 
 class Chores:
@@ -178,9 +223,8 @@ class Chores:
         return [
             (Job("refresh exchanges", "market_data", p.exchange_universe_service.refresh), 15),
             (Job("read sentiment", "signals", p.sentiment_analysis_engine.read_next), 6),
-            (Job("judge signals", "signals", p.signal_performance_service.judge), 2),
             (Job("count subscriptions", "signals", p.signal_channel_service.count), 10),
-            (Job("propose strategy", "marketplace", p.dynamic_strategy_generator.propose), 20),
+            (Job("propose strategy", "marketplace", p.dynamic_strategy_generator.propose), 15),
             (Job("explain errors", "operations", p.debug_insight_generator.explain), 25),
         ]
 

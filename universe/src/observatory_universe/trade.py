@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from opentelemetry.trace import SpanContext
+from opentelemetry.trace import SpanContext, TraceFlags
 
 from observatory_universe.market import MarketEvent
 
 Side = Literal["buy", "sell"]
 Mode = Literal["paper", "live"]
+OrderType = Literal["market", "limit"]
+OrderStatus = Literal["new", "denied", "open", "partially_filled", "filled", "cancelled", "rejected", "unknown"]
 
 _MICRO_USD = Decimal("0.000001")
 
@@ -46,12 +48,13 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One execution of a part of an order, with the venue's id. Prices in USD."""
+    """One execution of a part of an order, with the venue's id and time. Prices in USD."""
 
     id: str
     quantity: float
     price: float
     fee_usd: Decimal
+    venue_time_ns: int | None = None
 
 
 @dataclass(slots=True)
@@ -71,7 +74,9 @@ class Order:
     decision_price: float
     quantity: float = 0.0
     venue: str = ""
-    status: str = "new"
+    type: OrderType = "market"
+    status: OrderStatus = "new"
+    reject_reason: str | None = None
     fills: list[Fill] = field(default_factory=list)
 
     @property
@@ -87,6 +92,24 @@ class Order:
     @property
     def fee_usd(self) -> Decimal:
         return sum((fill.fee_usd for fill in self.fills), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A span's place in its trace, as plain hexadecimal text that can be stored and sent."""
+
+    trace_id: str
+    span_id: str
+
+    @classmethod
+    def of(cls, span: SpanContext) -> "Place":
+        return cls(f"{span.trace_id:032x}", f"{span.span_id:016x}")
+
+    def context(self) -> SpanContext:
+        """As OpenTelemetry wants it for a link."""
+        return SpanContext(
+            int(self.trace_id, 16), int(self.span_id, 16), is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +129,7 @@ class Position:
     signal_id: str
     decision_id: str | None
     venue: str
-    opened_by: SpanContext | None
+    opened_by: Place | None
 
     def profit_usd(self, exit_price: float, exit_fee_usd: Decimal) -> Decimal:
         """What closing at this price earns after the fees of both orders."""

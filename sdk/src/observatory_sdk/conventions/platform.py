@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from observatory_sdk.conventions.common import MESSAGING_SYSTEM, SERVICE
+from observatory_sdk.conventions.common import MESSAGING_SYSTEM, SERVER_ADDRESS, SERVICE
 from observatory_sdk.conventions.model import Instrument, Metric, event, flag, number, seconds, span, text
 
 SUBJECT = text("platform.subject", "Whom or what it concerns, by id.")
@@ -111,6 +111,56 @@ POOL_PENDING = Metric(
     "Requests waiting for a connection.",
     _RESOURCE_OWNERS,
     (POOL_NAME,),
+)
+# Names, units and kinds are those of the Redis receiver of OpenTelemetry's Collector.
+_REDIS_OWNERS = ("resource_monitor",)
+REDIS_MEMORY = Metric(
+    "redis.memory.used",
+    Instrument.GAUGE,
+    "By",
+    "Memory that Redis has allocated.",
+    _REDIS_OWNERS,
+    (SERVER_ADDRESS,),
+)
+REDIS_MAX_MEMORY = Metric(
+    "redis.maxmemory",
+    Instrument.GAUGE,
+    "By",
+    "Memory that Redis may allocate before it throws keys out or refuses to write; 0 is no limit.",
+    _REDIS_OWNERS,
+    (SERVER_ADDRESS,),
+)
+REDIS_FRAGMENTATION = Metric(
+    "redis.memory.fragmentation_ratio",
+    Instrument.GAUGE,
+    "1",
+    "Memory of Redis as the machine sees it, per byte that it has allocated.",
+    _REDIS_OWNERS,
+    (SERVER_ADDRESS,),
+)
+REDIS_HITS = Metric(
+    "redis.keyspace.hits",
+    Instrument.COUNTER,
+    "{hit}",
+    "Look-ups in Redis that found a key.",
+    _REDIS_OWNERS,
+    (SERVER_ADDRESS,),
+)
+REDIS_MISSES = Metric(
+    "redis.keyspace.misses",
+    Instrument.COUNTER,
+    "{miss}",
+    "Look-ups in Redis that found no key.",
+    _REDIS_OWNERS,
+    (SERVER_ADDRESS,),
+)
+REDIS_EVICTED = Metric(
+    "redis.keys.evicted",
+    Instrument.COUNTER,
+    "{key}",
+    "Keys that Redis threw out for want of memory.",
+    _REDIS_OWNERS,
+    (SERVER_ADDRESS,),
 )
 CPU_TIME = Metric(
     "observatory.service.cpu.time",

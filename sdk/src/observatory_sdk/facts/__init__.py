@@ -16,7 +16,7 @@ from observatory_sdk.facts.ai import (
     evaluation_result,
 )
 from observatory_sdk.facts.credits import Payment, cost, credit_transaction, profit_share
-from observatory_sdk.facts.feeds import Feed, Pool, Queue, Websockets, subscriptions
+from observatory_sdk.facts.feeds import Feed, Pool, Queue, Redis, Websockets, subscriptions
 from observatory_sdk.facts.market_data import bad_tick, feed_gap
 from observatory_sdk.facts.platform import (
     Message,
@@ -91,6 +91,7 @@ feed = Feed
 queue = Queue
 websockets = Websockets
 pool = Pool
+redis = Redis
 
 __all__ = [
     "asset_discovery",
@@ -134,6 +135,7 @@ __all__ = [
     "profit_share",
     "queue",
     "rate_limit_decision",
+    "redis",
     "risk_calculation",
     "routing",
     "security_event",

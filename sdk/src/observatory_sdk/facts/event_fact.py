@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from itertools import chain
 from typing import Literal, TypedDict
 
 from opentelemetry._logs import SeverityNumber
 
-from observatory_sdk import frame, scope
+from observatory_sdk import clock, frame, scope
 from observatory_sdk.conventions import Attribute, Fact, common
 from observatory_sdk.errors import FactError
 from observatory_sdk.facts.checks import checked, is_instant
@@ -68,7 +67,7 @@ def emit(fact: Fact, values: Mapping[Attribute, object], also: Common) -> None:
         number, text = _SEVERITIES.get(also.get("severity", "info"), _SEVERITIES["info"])
         stamp = {common.SERVICE.name: fact.owner, **frame.current().stamp}
         given = ((_NAMES[name], value) for name, value in also.items() if name in _NAMES)
-        now = time.time_ns()
+        now = clock.now_ns()
         moment = also.get("time_unix_nano", now)
         scope.current().logger.emit(
             timestamp=moment if is_instant(moment) else now,

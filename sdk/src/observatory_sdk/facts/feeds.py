@@ -1,4 +1,4 @@
-"""Metric facts: feeds, queues, sockets, subscriptions, pools. Keep the object, tell it what happens."""
+"""Metric facts: feeds, queues, sockets, subscriptions, pools, Redis. Keep the object, tell it what happens."""
 
 from __future__ import annotations
 
@@ -130,6 +130,36 @@ class Pool:
                 BOARD.cell(platform.POOL_COUNT, found, FRESH_FOR_S).put(count)
             BOARD.cell(platform.POOL_PENDING, self._labels, FRESH_FOR_S).put(pending)
             BOARD.cell(platform.POOL_MAX, self._labels, FRESH_FOR_S).put(max_connections)
+
+
+class Redis:
+    """A Redis server, as its own INFO describes it. `address` tells several servers apart."""
+
+    def __init__(self, address: str | None = None, *, service: str | None = None) -> None:
+        self._labels = labels(platform.REDIS_MEMORY, {common.SERVER_ADDRESS: address}, service)
+
+    def observe(
+        self,
+        *,
+        used_memory_bytes: int,
+        max_memory_bytes: int,
+        fragmentation_ratio: float,
+        hits: int,
+        misses: int,
+        evicted_keys: int,
+    ) -> None:
+        """What INFO says of memory, 0 for no limit, and its totals since the server's start; they may begin anew."""
+        with guarded():
+            now: dict[Metric, float] = {
+                platform.REDIS_MEMORY: used_memory_bytes,
+                platform.REDIS_MAX_MEMORY: max_memory_bytes,
+                platform.REDIS_FRAGMENTATION: fragmentation_ratio,
+            }
+            totals = {platform.REDIS_HITS: hits, platform.REDIS_MISSES: misses, platform.REDIS_EVICTED: evicted_keys}
+            for metric, value in now.items():
+                BOARD.cell(metric, self._labels, FRESH_FOR_S).put(value)
+            for metric, total in totals.items():
+                BOARD.cell(metric, self._labels, FRESH_FOR_S).total(total)
 
 
 def subscriptions(count: int, *, channel: str, plan: str | None = None, service: str | None = None) -> None:

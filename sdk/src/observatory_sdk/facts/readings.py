@@ -7,7 +7,6 @@ message of a feed.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 
@@ -15,7 +14,7 @@ from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Histogram, Meter, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 
-from observatory_sdk import frame, scope
+from observatory_sdk import clock, frame, scope
 from observatory_sdk.conventions import METRICS, Attribute, Instrument, Metric, common, platform
 from observatory_sdk.errors import FactError
 from observatory_sdk.guard import LOSSES, Guard
@@ -43,7 +42,7 @@ class Cell:
     `once`: the value goes out once, and the next one starts from nothing.
     """
 
-    __slots__ = ("_lock", "attributes", "fresh_for_s", "once", "set_at", "value")
+    __slots__ = ("_lock", "_told", "attributes", "fresh_for_s", "once", "set_at", "value")
 
     def __init__(self, attributes: Mapping[str, str], fresh_for_s: float | None, once: bool = False) -> None:
         self._lock = Lock()
@@ -52,13 +51,14 @@ class Cell:
         self.once = once
         self.value: float | int | None = None
         self.set_at = 0.0
+        self._told: float | int | None = None
 
     def put(self, value: float) -> None:
         """Replace the value."""
         _check(value)
         with self._lock:
             self.value = value
-            self.set_at = time.monotonic()
+            self.set_at = clock.steady_s()
 
     def add(self, amount: float) -> None:
         """Add to the value, from 0."""
@@ -66,11 +66,31 @@ class Cell:
         with self._lock:
             self.value = (self.value or 0) + amount
 
+    def total(self, total: float) -> None:
+        """Count on by what a total that somebody else keeps has grown since it was first told.
+
+        What it had reached before belongs to another time. A total that falls was begun anew.
+        """
+        _check(total)
+        with self._lock:
+            if self._told is None:
+                self._told = total
+            grown = total - self._told if total >= self._told else total
+            self.value = (self.value or 0) + grown
+            self._told = total
+            self.set_at = clock.steady_s()
+
     def least(self, value: float) -> None:
         """Keep the smaller one of the value and this."""
         with self._lock:
             if self.value is None or value < self.value:
                 self.value = value
+
+    def age(self) -> None:
+        """The clock is another one: what was told by the one before is not known to be fresh."""
+        with self._lock:
+            if self.fresh_for_s is not None:
+                self.value = None
 
     def observation(self, now: float) -> Observation | None:
         """The point to send, or None when there is nothing to say."""
@@ -128,6 +148,13 @@ class Board:
             self._cells.clear()
             self._size = 0
 
+    def age(self) -> None:
+        """Take no value for fresh that was told under another clock."""
+        with self._lock:
+            cells = [cell for cells in self._cells.values() for cell in cells.values()]
+        for cell in cells:
+            cell.age()
+
     def histogram(self, metric: Metric) -> Histogram | None:
         """The histogram, once there is anything to record to."""
         return self._histograms.get(metric.name)
@@ -161,7 +188,7 @@ class Board:
         def read(_: CallbackOptions) -> Iterable[Observation]:
             with self._lock:
                 cells = list(self._cells.get(metric.name, {}).values())
-            now = time.monotonic()
+            now = clock.steady_s()
             return [point for point in (cell.observation(now) for cell in cells) if point is not None]
 
         return read

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Self, dataclass_transform
 
 from opentelemetry import context, trace
 
-from observatory_sdk import frame, scope
+from observatory_sdk import clock, frame, scope
 from observatory_sdk.conventions import Attribute, Fact, common
 from observatory_sdk.errors import FactError
 from observatory_sdk.facts.checks import AttributeValue, checked, is_instant
@@ -109,7 +108,7 @@ class SpanFact(Declared):
         if scope.silent():
             return self
         with _GUARD:
-            span = self._start(None)
+            span = self._start(clock.held_ns())
             if span.get_span_context().is_valid:
                 self.__dict__["_span"] = span
                 self.__dict__["_token"] = context.attach(self._context(span))
@@ -126,7 +125,7 @@ class SpanFact(Declared):
             token = self.__dict__.pop("_token", None)
             if token is not None:
                 context.detach(token)
-            self._finish(span, error, None)
+            self._finish(span, error, clock.held_ns())
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -194,4 +193,4 @@ class SpanFact(Declared):
             if len(events) >= MAX_EVENTS:
                 LOSSES.count("too many events on a span", fact.name)
                 return
-            events.append((fact.name, checked(values.items()), time_unix_nano or time.time_ns()))
+            events.append((fact.name, checked(values.items()), time_unix_nano or clock.now_ns()))

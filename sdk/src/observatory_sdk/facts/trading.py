@@ -16,6 +16,7 @@ from observatory_sdk.facts.span_fact import SpanFact, of
 Side = Literal["buy", "sell"]
 Mode = Literal["paper", "live"]
 Status = Literal["filled", "partially_filled", "open", "cancelled", "rejected", "denied", "unknown"]
+Source = Literal["ack", "stream", "poll", "reconciler"]
 State = Literal[
     "intended",
     "sized",
@@ -139,7 +140,7 @@ def order_state_changed(
     *,
     client_id: str,
     to: State,
-    source: Literal["ack", "stream", "poll", "reconciler"],
+    source: Source,
     from_: State | None = None,
     exchange_id: str | None = None,
     symbol: str | None = None,

@@ -102,6 +102,10 @@ async def _run(
             universe = await stack.enter_async_context(
                 _universe(addresses, tokens["ingest"], universe_options, folder, stopping.hurry)
             )
+            told = await _announced(universe, folder / "universe.json", stopping.stop)
+            if not told:
+                return
+            facts["universe_url"] = told["universe_url"]
             _write(folder / "demo.json", facts)
             client.headers["Authorization"] = f"Bearer {tokens['read']}"
             await _watch(client, facts, [server, universe], stopping.stop)
@@ -152,22 +156,24 @@ async def _universe(
     # The token goes by the environment: a command line is for everybody to read.
     arguments = ["observatory_universe", "run", "--endpoint", addresses["otlp_http"]]
     arguments += ["--token-env", "OBSERVATORY_INGEST_TOKEN", *options]
+    arguments += ["--truth", str(folder / "truth.jsonl"), "--announce", str(folder / "universe.json")]
     environment = {"OBSERVATORY_INGEST_TOKEN": token}
+    (folder / "universe.json").unlink(missing_ok=True)
     async with started("the universe", arguments, environment, folder / "universe.log", hurry) as child:
         yield child
 
 
-async def _announced(server: Child, path: Path, stop: asyncio.Event) -> dict[str, str] | None:
-    """Where the server listens, once it does; None if the demo is stopped before that."""
+async def _announced(child: Child, path: Path, stop: asyncio.Event) -> dict[str, str] | None:
+    """Where the child listens, once it does; None if the demo is stopped before that."""
     for _ in range(_START_S * 10):
         if stop.is_set():
             return None
-        server.still_runs()
+        child.still_runs()
         if path.exists():
             addresses: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
             return addresses
         await asyncio.sleep(0.1)
-    raise ObservatoryError(f"the server did not start within {_START_S} s; see {server.log}")
+    raise ObservatoryError(f"{child.name} did not start within {_START_S} s; see {child.log}")
 
 
 async def _tokens(settings: Settings) -> dict[str, str]:

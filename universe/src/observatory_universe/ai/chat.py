@@ -1,15 +1,20 @@
 """From a user's message to its answer."""
 
+import json
+from dataclasses import replace
 from typing import Final, Literal
 
 import observatory_sdk as obs
+from observatory_universe.ai import prompts
+from observatory_universe.ai.asking import ask
 from observatory_universe.ai.consensus import AiConsensusEngine
-from observatory_universe.ai.memory import ChatMemoryService, Conversation
+from observatory_universe.ai.memory import ChatMemoryService, Conversation, Turn
+from observatory_universe.doors.model import Completion, Model, Prompt
 from observatory_universe.infrastructure.gates import RateLimitService
 from observatory_universe.infrastructure.messages import WebsocketService
 from observatory_universe.market import SYMBOLS
 from observatory_universe.market_data.analysis import MarketAnalysisService
-from observatory_universe.outside.models import CLAUDE_SMALL, GEMINI_SMALL, GPT_MINI, SMALL, Completion, Models
+from observatory_universe.models import SMALL
 from observatory_universe.risk.portfolio import PortfolioRiskService
 from observatory_universe.service import Service, World
 from observatory_universe.trading.marketplace import StrategyMarketplaceService
@@ -24,9 +29,14 @@ _ACTIONS: Final[dict[Intent, str]] = {
     "strategy": "strategies_shown",
     "advice": "advice_given",
 }
-_SYSTEM_TOKENS: Final = 1_200
+_QUESTIONS: Final[dict[Intent, str]] = {
+    "portfolio": "How much of what I own is at risk today, and in what?",
+    "market": "What does the market do, and what is behind it?",
+    "strategy": "Which strategy would have suited me last week?",
+    "advice": "Should I hold what I have, or take the profit?",
+}
 _LAST_TURN: Final = 5
-_MOST_OPEN: Final = 2_000
+_SESSION_S: Final = 1_800.0
 
 
 class ChatServiceAdapters(Service):
@@ -47,16 +57,15 @@ class ChatServiceAdapters(Service):
         self._marketplace = marketplace
 
     @obs.service("chat_service_adapters", "fetch")
-    async def fetch(self, user: User, intent: Intent) -> int:
-        """How many tokens the fetched facts take in a prompt."""
+    async def fetch(self, user: User, intent: Intent) -> str:
+        """The facts as text for a prompt."""
         await self.work(3)
         if intent == "portfolio":
-            await self._risk.assess(user)
-            return 180
+            return f"value at risk {await self._risk.assess(user):.4f}. " + prompts.prose(160)
         if intent == "strategy":
-            return 60 * len(await self._marketplace.browse(user))
-        await self._analysis.analyse(self.chance.pick(tuple(SYMBOLS)))
-        return 140
+            return "".join(f"{s.id} ({s.kind}). " + prompts.prose(50) for s in await self._marketplace.browse(user))
+        analysis = await self._analysis.analyse(self.chance.pick(tuple(SYMBOLS)))
+        return f"{analysis.symbol} trend {analysis.trend_ratio:.5f} last {analysis.last}. " + prompts.prose(120)
 
 
 class AiChatEngine(Service):
@@ -69,41 +78,45 @@ class AiChatEngine(Service):
         world: World,
         memory: ChatMemoryService,
         adapters: ChatServiceAdapters,
-        models: Models,
         consensus: AiConsensusEngine,
     ) -> None:
         super().__init__(world)
         self._memory = memory
         self._adapters = adapters
-        self._models = models
         self._consensus = consensus
 
     @obs.service("ai_chat_engine", "reply")
     async def reply(self, user: User, conversation: Conversation, intent: Intent) -> Completion:
-        """The answer, after which the conversation is one turn longer."""
-        recollection = await self._memory.recall(conversation)
-        fact_tokens = await self._adapters.fetch(user, intent)
-        model = self.chance.pick(SMALL)
+        """The answer to the conversation's next question.
+
+        Raises:
+            ModelError: no model answered.
+        """
+        past = await self._memory.recall(conversation)
+        facts = await self._adapters.fetch(user, intent)
+        question = _QUESTIONS[intent]
         if intent == "advice":
-            await self._consensus.ask(self.chance.pick((GPT_MINI, CLAUDE_SMALL, GEMINI_SMALL)), conversation.id)
-        answer = await self._models.complete(
-            model,
-            input_tokens=_SYSTEM_TOKENS + recollection.tokens + fact_tokens + self.chance.whole(15, 60),
-            output_tokens=190,
-            # OpenAI caches prompts from 1,024 tokens on, in steps of 128; the others are not asked to cache.
-            cached_tokens=1_152 if model is GPT_MINI and recollection.turns else 0,
-            conversation_id=conversation.id,
-            stream=True,
-        )
-        await self._memory.remember(conversation, answer.output_tokens + 40)
+            facts += (await self._consensus.ask(conversation.id, question)).text
+        prompt = prompts.chat([(turn.question, turn.answer) for turn in past], facts, question)
+        model = self.chance.pick(SMALL)
+        answer = await ask(self.doors.models, model, prompt, conversation_id=conversation.id, stream=True)
+        answer = await self._loop(model, prompt, answer, conversation)
+        await self._memory.remember(conversation, Turn(question, answer.text))
         self._note(conversation, intent)
+        return answer
+
+    async def _loop(self, model: Model, prompt: Prompt, answer: Completion, conversation: Conversation) -> Completion:
+        """What the fault `ai_token_loop` does: the engine is never content, and asks with all that was said."""
+        for _ in range(round(self.faults.grade("ai_token_loop") or 0)):
+            prompt = prompts.go_on(prompt, answer.text)
+            answer = await ask(self.doors.models, model, prompt, conversation_id=conversation.id)
         return answer
 
     def _note(self, conversation: Conversation, intent: Intent) -> None:
         rated = self.chance.happens(0.3)
         obs.facts.chat_turn(
             conversation_id=conversation.id,
-            turn=len(conversation.turns),
+            turn=conversation.turns + 1,
             channel=conversation.channel,
             intent=intent,
             rating=self.chance.pick((3, 4, 4, 5, 5)) if rated else None,
@@ -161,16 +174,13 @@ class ChatIntegrationService(Service):
         self,
         world: World,
         orchestrator: ConversationalAiOrchestrator,
-        memory: ChatMemoryService,
         limits: RateLimitService,
         websocket: WebsocketService,
     ) -> None:
         super().__init__(world)
         self._orchestrator = orchestrator
-        self._memory = memory
         self._limits = limits
         self._websocket = websocket
-        self._open: dict[str, Conversation] = {}
 
     @obs.service("chat_integration_service", "receive")
     async def receive(self, user: User, channel: str) -> str:
@@ -178,12 +188,29 @@ class ChatIntegrationService(Service):
         if not await self._limits.decide("chat", user.id):
             obs.outcome("failure", reason="rate_limited")
             return "slow_down"
-        conversation = self._open.pop(user.id, None) or self._memory.begin(user.id, channel)
+        conversation = await self._open(user, channel)
         await self._orchestrator.lead(user, conversation)
-        if len(conversation.turns) < _LAST_TURN:
-            self._open[user.id] = conversation
-            if len(self._open) > _MOST_OPEN:
-                del self._open[next(iter(self._open))]
+        await self._keep(replace(conversation, turns=conversation.turns + 1))
         if channel == "web":
             await self._websocket.push(user, "chat")
         return "chat_answer"
+
+    async def _open(self, user: User, channel: str) -> Conversation:
+        """The user's running conversation on this channel, or a new one."""
+        key = _key(user.id, channel)
+        document = await self.doors.cache.read(key)
+        if document is not None:
+            # Nobody else goes on with it while this turn is answered.
+            await self.doors.cache.drop(key)
+            id_, turns = json.loads(document)
+            if turns < _LAST_TURN:
+                return Conversation(id_, user.id, channel, turns)
+        return Conversation(self.world.ids.next("conversation"), user.id, channel)
+
+    async def _keep(self, conversation: Conversation) -> None:
+        key = _key(conversation.user_id, conversation.channel)
+        await self.doors.cache.write(key, json.dumps([conversation.id, conversation.turns]), _SESSION_S)
+
+
+def _key(user_id: str, channel: str) -> str:
+    return f"session:{user_id}:{channel}"

@@ -1,10 +1,12 @@
 """Errors explained, and strategies thought up."""
 
 import observatory_sdk as obs
+from observatory_universe.ai import prompts
+from observatory_universe.ai.asking import ask
 from observatory_universe.health.journal import SystemJournal
 from observatory_universe.market import SYMBOLS
 from observatory_universe.market_data.analysis import MarketAnalysisService
-from observatory_universe.outside.models import CLAUDE_SMALL, GPT_MINI, Models
+from observatory_universe.models import CLAUDE_SMALL, GPT_MINI
 from observatory_universe.service import Service, World
 from observatory_universe.strategies import KINDS, Library, Strategy
 from observatory_universe.trading.marketplace import StrategySubmissionService
@@ -15,17 +17,21 @@ class DebugInsightGenerator(Service):
 
     id = "debug_insight_generator"
 
-    def __init__(self, world: World, models: Models, journal: SystemJournal) -> None:
+    def __init__(self, world: World, journal: SystemJournal) -> None:
         super().__init__(world)
-        self._models = models
         self._journal = journal
 
     @obs.service("debug_insight_generator", "explain")
     async def explain(self) -> int:
-        """Returns how many entries were explained."""
-        entries = [entry for entry in self._journal.entries if entry[0] == "order_rejected"]
+        """Returns how many entries were explained.
+
+        Raises:
+            ModelError: no model answered.
+        """
+        entries = await self._journal.read("order_rejected")
         await self.work(20)
-        await self._models.complete(CLAUDE_SMALL, input_tokens=900 + 30 * len(entries), output_tokens=160)
+        prompt = prompts.task("Say what these entries have in common.", 480 + 30 * min(len(entries), 40), words=110)
+        await ask(self.doors.models, CLAUDE_SMALL, prompt)
         return len(entries)
 
 
@@ -39,20 +45,22 @@ class DynamicStrategyGenerator(Service):
         world: World,
         library: Library,
         analysis: MarketAnalysisService,
-        models: Models,
         submissions: StrategySubmissionService,
     ) -> None:
         super().__init__(world)
         self._library = library
         self._analysis = analysis
-        self._models = models
         self._submissions = submissions
 
     @obs.service("dynamic_strategy_generator", "propose")
     async def propose(self) -> Strategy:
-        """The strategy that was handed in."""
+        """The strategy that was handed in.
+
+        Raises:
+            ModelError: no model answered.
+        """
         await self._analysis.analyse(self.chance.pick(tuple(SYMBOLS)))
-        await self._models.complete(GPT_MINI, input_tokens=1_400, output_tokens=240)
+        await ask(self.doors.models, GPT_MINI, prompts.task("Think up a strategy for this market.", 980, words=170))
         strategy = self._library.draft(self.chance.pick(KINDS), self.id)
         await self._submissions.submit(strategy)
         return strategy

@@ -46,5 +46,6 @@ class ApiCostTracker(Service):
             self._book(provider, category, usd(usd_per_hour * hours), hours, unit)
 
     def _book(self, provider: str, category: Category, amount_usd: Decimal, quantity: float, unit: str) -> None:
-        self.spent_usd[provider] += amount_usd
-        obs.facts.cost(provider=provider, category=category, amount_usd=amount_usd, quantity=quantity, unit=unit)
+        charged_usd = usd(float(amount_usd) * (self.faults.grade("price_change") or 1))
+        self.spent_usd[provider] += charged_usd
+        obs.facts.cost(provider=provider, category=category, amount_usd=charged_usd, quantity=quantity, unit=unit)

@@ -32,12 +32,19 @@ class CryptoPaymentService(Service):
         key = self.world.ids.next("payment")
         with obs.facts.payment(rail=rail, amount_usd=amount_usd) as payment:
             await self.work(320)
-            if self.chance.happens(_DECLINE_RATIO):
-                payment.status, payment.decline_reason = "declined", "underpaid"
-                payment.outcome, payment.outcome_reason = "failure", "underpaid"
-                obs.outcome("partial", reason="underpaid")
+            reason = self._refusal(rail)
+            if reason is not None:
+                payment.status, payment.decline_reason = "declined", reason
+                payment.outcome, payment.outcome_reason = "failure", reason
+                obs.outcome("partial", reason=reason)
                 return False
             payment.status = "succeeded"
         await self._ledger.book(user.id, "purchase", amount_usd, key)
         await self._costs.charge(rail, "other", _PROCESSOR_FEE_USD, 1, "payment")
         return True
+
+    def _refusal(self, rail: str) -> str | None:
+        underpaid = self.chance.happens(_DECLINE_RATIO)
+        if self.struck("payment_outage", rail):
+            return "rail_down"
+        return "underpaid" if underpaid else None

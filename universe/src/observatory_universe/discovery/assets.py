@@ -1,9 +1,11 @@
 """Which assets can be traded at all, and which have enough volume."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Final
 
 import observatory_sdk as obs
+from observatory_universe.errors import Trouble
 from observatory_universe.market import VENUES
 from observatory_universe.market_data.discovery import DynamicExchangeDiscovery
 from observatory_universe.service import Service, World
@@ -39,13 +41,20 @@ class DynamicAssetFilter(Service):
     async def filter(self, symbols: Sequence[str], min_venues: int) -> list[str]:
         """The symbols whose daily volume reaches a million dollars at `min_venues` venues or more."""
         if not self._listed:
-            self._listed = set(await self._discovery.discover(VENUES[0]))
+            self._listed = await self._list()
         with obs.facts.asset_filter(scanned=len(symbols)) as sieve:
             await self.work(4)
             kept = [symbol for symbol in symbols if symbol in self._listed and self._trades_enough(min_venues)]
             sieve.found = len(kept)
             sieve.drop(reason="low_volume", count=len(symbols) - len(kept))
         return kept
+
+    async def _list(self) -> set[str]:
+        """What the first venue lists that answers; nothing when none does."""
+        for venue in VENUES:
+            with contextlib.suppress(Trouble):
+                return set(await self._discovery.discover(venue))
+        return set()
 
     def _trades_enough(self, min_venues: int) -> bool:
         volumes_usd = [self.chance.duration_s(4 * _LEAST_VOLUME_USD, 0.8) for _ in VENUES]

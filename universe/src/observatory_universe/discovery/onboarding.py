@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 
 import observatory_sdk as obs
 from observatory_universe.credits.ledger import CreditLedger
@@ -13,6 +13,8 @@ from observatory_universe.signals.channels import SignalChannelService
 from observatory_universe.strategies import KINDS
 from observatory_universe.trading.marketplace import StrategyMarketplaceService
 from observatory_universe.users import User
+
+Step = Callable[[User], Awaitable[object]]
 
 _WELCOME_CREDITS: Final = Decimal(5)
 
@@ -40,20 +42,37 @@ class UserOnboardingService(Service):
 
     @obs.service("user_onboarding_service", "onboard")
     async def onboard(self, user: User) -> None:
-        """Every step, each with its fact."""
-        steps: tuple[tuple[str, Callable[[User], Awaitable[object]]], ...] = (
-            ("account", self._oauth.sign_in),
+        """Every step, each with its fact. A step that fails is the last one.
+
+        Raises:
+            Trouble: a step failed.
+        """
+        for name, step in self._steps():
+            await self._take(user, name, step)
+
+    def _steps(self) -> tuple[tuple[str, Step], ...]:
+        return (
+            ("account", self._open_account),
             ("credits", self._credit),
             ("strategy", self._activate),
             ("channel", self._subscribe),
             ("welcome", self._greet),
         )
-        for name, step in steps:
-            begun_s = self.clock.now_s()
+
+    async def _take(self, user: User, name: str, step: Step) -> None:
+        begun_s = self.clock.now_s()
+        outcome: Literal["success", "failure"] = "failure"
+        try:
             await step(user)
+            outcome = "success"
+        finally:
             obs.facts.onboarding_step(
-                step=name, duration_s=self.clock.now_s() - begun_s, subject=user.id, outcome="success"
+                step=name, duration_s=self.clock.now_s() - begun_s, subject=user.id, outcome=outcome
             )
+
+    async def _open_account(self, user: User) -> None:
+        await self.doors.tables.add_user(user)
+        await self._oauth.sign_in(user)
 
     async def _credit(self, user: User) -> None:
         await self._ledger.book(user.id, "welcome", _WELCOME_CREDITS, self.world.ids.next("welcome"))

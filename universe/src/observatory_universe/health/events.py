@@ -3,15 +3,18 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from pydantic import TypeAdapter
+
 import observatory_sdk as obs
-from observatory_universe.line import Line
 from observatory_universe.market import MarketEvent
+from observatory_universe.queue import Queue
 from observatory_universe.service import Service, World
 
 Receiver = Callable[[MarketEvent], Awaitable[None]]
 
 _MOST_WAITING: Final = 500
 _WORKERS: Final = 8
+_JSON: Final = TypeAdapter(MarketEvent)
 
 
 class EventDrivenServicesManager(Service):
@@ -22,7 +25,7 @@ class EventDrivenServicesManager(Service):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._queue = obs.facts.queue("events", service=self.id)
-        self.events: Line[tuple[MarketEvent, dict[str, str]]] = Line(world.clock, _MOST_WAITING)
+        self.events = Queue(world.clock, world.doors.cache, "events", _MOST_WAITING)
         self._receivers: list[Receiver] = []
 
     def subscribe(self, receiver: Receiver) -> None:
@@ -31,11 +34,15 @@ class EventDrivenServicesManager(Service):
 
     @obs.service("event_driven_services_manager", "publish")
     async def publish(self, event: MarketEvent) -> None:
-        """Hands the event to the bus. An event that finds the bus full is dropped, and the call says so."""
+        """Hands the event to the bus. An event that finds the bus full is dropped, and the call says so.
+
+        Raises:
+            StateError: Redis cannot be reached.
+        """
         await self.work(0.3)
         headers: dict[str, str] = {}
         obs.inject(headers)
-        if not self.events.offer((event, headers)):
+        if not await self.events.offer(_JSON.dump_json(event).decode(), headers):
             obs.outcome("failure", reason="bus_full")
 
     async def work_off(self) -> None:
@@ -48,10 +55,9 @@ class EventDrivenServicesManager(Service):
         await self.work(0.5)
         self._queue.observe(depth=len(self.events), oldest_item_age_s=self.events.oldest_age_s)
 
-    async def _serve(self, item: tuple[MarketEvent, dict[str, str]]) -> None:
-        event, headers = item
+    async def _serve(self, item: str, headers: dict[str, str]) -> None:
         with obs.extract(headers), obs.feature("signals"):
-            await self._dispatch(event)
+            await self._dispatch(_JSON.validate_json(item))
 
     @obs.service("event_driven_services_manager", "dispatch")
     async def _dispatch(self, event: MarketEvent) -> None:

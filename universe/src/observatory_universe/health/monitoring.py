@@ -1,7 +1,7 @@
 """Collects the platform's own metrics and checks its services."""
 
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Final, Literal
 
 import observatory_sdk as obs
 from observatory_universe.health.resources import ResourceMonitor
@@ -10,15 +10,19 @@ from observatory_universe.service import Service, World
 Status = Literal["healthy", "degraded", "critical", "unknown"]
 Check = Callable[[], Awaitable[object]]
 
+_FIRST_VERSION: Final = "1.0.0"
+_SLOW_S: Final = 5.0
+
 
 class SystemMonitoringService(Service):
-    """Collects the metrics of the platform."""
+    """Collects the metrics of the platform, and says what changes about its services."""
 
     id = "system_monitoring_service"
 
     def __init__(self, world: World, resources: ResourceMonitor) -> None:
         super().__init__(world)
         self._resources = resources
+        self._versions: dict[str, str] = {}
         self.counted: dict[str, int] = {}
 
     @obs.service("system_monitoring_service", "collect")
@@ -33,15 +37,31 @@ class SystemMonitoringService(Service):
         await self.work(0.3)
         self.counted[name] = self.counted.get(name, 0) + 1
 
+    @obs.service("system_monitoring_service", "deployed")
+    async def deployed(self, service: str, version: str, actor: str) -> None:
+        """Notes that a version of a service has gone live."""
+        await self.work(1)
+        before = self._versions.get(service, _FIRST_VERSION)
+        self._versions[service] = version
+        obs.facts.deployment(name=service, version=version, from_=before, actor=actor)
+
+    @obs.service("system_monitoring_service", "degraded")
+    async def degraded(self, service: str, before: str, after: str, reason: str) -> None:
+        """Notes that a service works with less than it should."""
+        await self.work(1)
+        obs.facts.service_degraded(name=service, from_=before, to=after, reason=reason)
+
 
 class HealthMonitor(Service):
     """Calls each service that offers a check and says what came of it."""
 
     id = "health_monitor"
 
-    def __init__(self, world: World, checks: dict[str, Check]) -> None:
+    def __init__(self, world: World, monitoring: SystemMonitoringService, checks: dict[str, Check]) -> None:
         super().__init__(world)
+        self._monitoring = monitoring
         self._checks = checks
+        self._statuses: dict[str, Status] = {}
 
     @obs.service("health_monitor", "check")
     async def check(self) -> bool:
@@ -50,16 +70,22 @@ class HealthMonitor(Service):
 
     async def _check(self, target: str, check: Check) -> bool:
         begun_s = self.clock.now_s()
+        reason = None
         try:
             await check()
         except Exception as error:
             # A check that raises is the finding, not a fault of the monitor.
-            self._say(target, "critical", begun_s, type(error).__name__)
-            return False
-        self._say(target, "healthy", begun_s, None)
-        return True
+            reason = type(error).__name__
+        lasted_s = self.clock.now_s() - begun_s
+        status: Status = "critical" if reason else "degraded" if lasted_s > _SLOW_S else "healthy"
+        await self._say(target, status, lasted_s, reason or "slow")
+        return status == "healthy"
 
-    def _say(self, target: str, status: Status, begun_s: float, reason: str | None) -> None:
-        if reason is not None:
+    async def _say(self, target: str, status: Status, lasted_s: float, reason: str) -> None:
+        obs.facts.health_check(target=target, status=status, duration_s=lasted_s)
+        before = self._statuses.get(target, "healthy")
+        self._statuses[target] = status
+        if status == "critical":
             obs.outcome("failure", reason=reason)
-        obs.facts.health_check(target=target, status=status, duration_s=self.clock.now_s() - begun_s)
+        if status not in ("healthy", before):
+            await self._monitoring.degraded(target, before, status, reason)

@@ -1,6 +1,8 @@
 """Watches the strategy services as one system."""
 
 import observatory_sdk as obs
+from observatory_universe.errors import Trouble
+from observatory_universe.health.monitoring import Status
 from observatory_universe.service import Service, World
 from observatory_universe.trading.strategies import UnifiedStrategyService
 
@@ -18,11 +20,15 @@ class StrategySystemMonitor(Service):
     async def check(self) -> bool:
         """True when the strategy services answer."""
         begun_s = self.clock.now_s()
-        running = await self._strategies.running()
+        status: Status = "unknown"
+        try:
+            if await self._strategies.running():
+                status = "healthy"
+        except Trouble as trouble:
+            status = "critical"
+            obs.outcome("failure", reason=type(trouble).__name__)
         await self.work(5)
         obs.facts.health_check(
-            target="unified_strategy_service",
-            status="healthy" if running else "unknown",
-            duration_s=self.clock.now_s() - begun_s,
+            target="unified_strategy_service", status=status, duration_s=self.clock.now_s() - begun_s
         )
-        return running > 0
+        return status == "healthy"

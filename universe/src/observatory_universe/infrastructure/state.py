@@ -1,43 +1,52 @@
-"""Shared state: a bounded key-value store and the locks that keep two services from the same thing."""
+"""Shared state in Redis, and the claims that keep two services from the same thing."""
 
-from collections import OrderedDict
 from typing import Final
 
 import observatory_sdk as obs
-from observatory_universe.service import Service, World
+from observatory_universe.service import Service
 
-_MOST_KEYS: Final = 20_000
+_KEPT_S: Final = 3_600.0
 
 
 class StateCoordinator(Service):
-    """Keeps shared state consistent. Holds the newest 20,000 keys."""
+    """Keeps shared state consistent. A key is kept for an hour.
+
+    Raises:
+        StateError: Redis cannot be reached; from every method.
+    """
 
     id = "state_coordinator"
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
-        self._values: OrderedDict[str, object] = OrderedDict()
-
     @obs.service("state_coordinator", "read")
-    async def read(self, key: str) -> object | None:
+    async def read(self, key: str) -> str | None:
         await self.work(0.8)
-        return self._values.get(key)
+        return await self.doors.cache.read(f"state:{key}")
 
     @obs.service("state_coordinator", "write")
-    async def write(self, key: str, value: object) -> None:
+    async def write(self, key: str, value: str) -> None:
         await self.work(1.0)
-        self._values[key] = value
-        self._values.move_to_end(key)
-        if len(self._values) > _MOST_KEYS:
-            self._values.popitem(last=False)
+        await self.doors.cache.write(f"state:{key}", value, _KEPT_S)
 
     @obs.service("state_coordinator", "claim")
     async def claim(self, key: str) -> bool:
-        """True for the first who asks for this key, False for everybody after."""
+        """True for the first who asks for this key within an hour, False for everybody after."""
         await self.work(1.0)
-        if key in self._values:
-            return False
-        self._values[key] = True
-        if len(self._values) > _MOST_KEYS:
-            self._values.popitem(last=False)
-        return True
+        return await self.doors.cache.claim(f"claim:{key}", _KEPT_S)
+
+    @obs.service("state_coordinator", "fail_over")
+    async def fail_over(self, reason: str) -> bool:
+        """Moves the state to the stand-in. True when the stand-in took it."""
+        begun_s = self.clock.now_s()
+        took = self.faults.grade("failover_fails") is None
+        await self.work(250)
+        obs.facts.failover(
+            name="state",
+            from_="primary",
+            to="stand_in",
+            succeeded=took,
+            reason=reason if took else "stand_in_not_ready",
+            duration_s=self.clock.now_s() - begun_s,
+        )
+        if not took:
+            obs.outcome("failure", reason="stand_in_not_ready")
+        return took

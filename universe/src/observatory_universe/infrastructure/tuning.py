@@ -1,5 +1,6 @@
 """Tunes the platform from its load."""
 
+import math
 from typing import Final
 
 import observatory_sdk as obs
@@ -8,6 +9,9 @@ from observatory_universe.health.resources import ResourceMonitor
 from observatory_universe.service import Service, World
 
 _KNOBS: Final = ("cache.ttl_s", "delivery.batch_size", "stream.buffer_bytes")
+# Long enough to be seen by whoever looks which service runs, short enough for the others to get their turn.
+_SLICE_S: Final = 0.05
+_SLICES: Final = 20
 
 
 class EnterpriseSystemOptimization(Service):
@@ -27,3 +31,22 @@ class EnterpriseSystemOptimization(Service):
         knob = self.chance.pick(_KNOBS)
         obs.facts.config_changed(key=knob, actor=self.id)
         await self._journal.write("tuned", knob)
+
+    @obs.service("enterprise_system_optimization", "search")
+    async def search(self, share_ratio: float) -> int:
+        """Searches for better knobs for about a second, with that share of a core. Returns how many it looked at.
+
+        It searches only in the machine's time; in any other it would hold the universe up for nothing.
+        """
+        looked_at = 0
+        for _ in range(_SLICES if self.clock.is_real else 0):
+            looked_at += self._compute(share_ratio * _SLICE_S)
+            await self.clock.sleep((1 - share_ratio) * _SLICE_S)
+        return looked_at
+
+    def _compute(self, seconds: float) -> int:
+        until_s = self.clock.now_s() + seconds
+        looked_at = 0
+        while self.clock.now_s() < until_s:
+            looked_at += len([math.sqrt(number) for number in range(500)])
+        return looked_at

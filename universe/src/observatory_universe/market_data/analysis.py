@@ -1,5 +1,6 @@
 """Trend and volatility from prices."""
 
+import contextlib
 import itertools
 import statistics
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 import observatory_sdk as obs
 from observatory_universe.discovery.assets import DynamicAssetFilter
 from observatory_universe.market import SYMBOLS
-from observatory_universe.market_data.rest import RealMarketDataService
+from observatory_universe.market_data.rest import PricesUnavailableError, RealMarketDataService
 from observatory_universe.market_data.universe import ExchangeUniverseService
 from observatory_universe.service import Service, World
 
@@ -41,10 +42,23 @@ class MarketAnalysisService(Service):
 
     @obs.service("market_analysis_service", "analyse")
     async def analyse(self, symbol: str) -> Analysis:
-        closes = await self._prices.candles(symbol)
+        """The symbol's last hour.
+
+        Raises:
+            PricesUnavailableError: there are no prices.
+        """
+        closes = await self._candles(symbol)
         await self.work(8)
         returns = [after / before - 1 for before, after in itertools.pairwise(closes)]
         return Analysis(symbol, closes[-1] / closes[0] - 1, statistics.pstdev(returns), closes[-1])
+
+    async def _candles(self, symbol: str) -> list[float]:
+        # Once more at once is well meant; many times more is what makes a storm.
+        tries = round(self.faults.grade("retry_storm") or 1)
+        for _ in range(tries):
+            with contextlib.suppress(PricesUnavailableError):
+                return await self._prices.candles(symbol)
+        return await self._prices.candles(symbol)
 
     @obs.service("market_analysis_service", "overview")
     async def overview(self) -> list[Analysis]:

@@ -1,26 +1,24 @@
 """The streaming connections to the exchanges."""
 
-from typing import Final
+from collections import Counter
 
 import observatory_sdk as obs
-from observatory_universe.market import SYMBOLS, VENUES, Frame
-from observatory_universe.market_data.coordinator import MarketDataCoordinator
+from observatory_universe.doors.feed import Gap, Reading
+from observatory_universe.market import SYMBOLS, VENUES
+from observatory_universe.market_data.coordinator import CHANNEL, MarketDataCoordinator
 from observatory_universe.service import Service, World
-
-_CHANNEL: Final = "trades"
 
 
 class WebsocketMarketData(Service):
-    """Reads each venue's stream, reports how it flows, and hands the frames on."""
+    """Reads each venue's stream, reports how it flows, and hands on what it brought."""
 
     id = "websocket_market_data"
 
     def __init__(self, world: World, coordinator: MarketDataCoordinator) -> None:
         super().__init__(world)
         self._coordinator = coordinator
-        self._read_at_s: dict[str, float] = {}
         self._feeds = {
-            (venue, symbol): obs.facts.feed(exchange_id=venue, channel=_CHANNEL, symbol=symbol, service=self.id)
+            (venue, symbol): obs.facts.feed(exchange_id=venue, channel=CHANNEL, symbol=symbol, service=self.id)
             for venue in VENUES
             for symbol in SYMBOLS
         }
@@ -32,18 +30,34 @@ class WebsocketMarketData(Service):
     @obs.service("websocket_market_data", "receive")
     async def receive(self, venue: str) -> None:
         """Takes what came from this venue since the last time."""
-        now_s = self.clock.now_s()
-        elapsed_s = now_s - self._read_at_s.get(venue, now_s - 0.4)
-        self._read_at_s[venue] = now_s
-        frames = self.world.market.frames(venue, elapsed_s)
-        for frame in frames:
-            self._report(venue, frame)
-        await self._coordinator.merge(frames)
+        reading = self.doors.feeds[venue].take()
+        self._report(venue, reading)
+        await self._coordinator.merge(venue, reading.quotes, reading.trades)
 
-    def _report(self, venue: str, frame: Frame) -> None:
-        feed = self._feeds[venue, frame.quote.symbol]
-        feed.connection(up=True)
-        for _ in range(frame.messages - 1):
-            feed.message()
-        event_ns = frame.quote.event_time_ns
-        feed.message(event_unix_nano=event_ns, received_unix_nano=event_ns + round(frame.lag_s * 1e9))
+    def _report(self, venue: str, reading: Reading) -> None:
+        for symbol in SYMBOLS:
+            feed = self._feeds[venue, symbol]
+            feed.connection(up=reading.connected)
+            for _ in range(reading.reconnects):
+                feed.reconnected()
+        for trade in reading.trades:
+            self._feeds[venue, trade.symbol].message(
+                event_unix_nano=trade.event_time_ns, received_unix_nano=trade.received_ns
+            )
+        for symbol, count in Counter(quote.symbol for quote in reading.quotes).items():
+            for _ in range(count):
+                self._feeds[venue, symbol].message()
+        for gap in reading.gaps:
+            self._tell_gap(venue, gap)
+
+    def _tell_gap(self, venue: str, gap: Gap) -> None:
+        missing = range(gap.first_missing, gap.last_missing + 1)
+        self._feeds[venue, gap.symbol].sequence_gap(len(missing))
+        obs.facts.feed_gap(
+            exchange_id=venue,
+            channel=CHANNEL,
+            symbol=gap.symbol,
+            start_unix_nano=gap.from_ns,
+            end_unix_nano=gap.to_ns,
+            affected_ids=[str(number) for number in missing[:20]],
+        )

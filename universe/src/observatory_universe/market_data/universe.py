@@ -1,12 +1,10 @@
 """Which exchanges and symbols there are to trade."""
 
-from collections.abc import Mapping
-
 import observatory_sdk as obs
 from observatory_universe.discovery.assets import SimpleAssetDiscovery
+from observatory_universe.doors.exchange import ExchangeError
 from observatory_universe.market import VENUES
 from observatory_universe.market_data.discovery import DynamicExchangeDiscovery
-from observatory_universe.outside.exchanges import Exchange
 from observatory_universe.service import Service, World
 
 
@@ -18,12 +16,10 @@ class ExchangeUniverseService(Service):
     def __init__(
         self,
         world: World,
-        exchanges: Mapping[str, Exchange],
         discovery: DynamicExchangeDiscovery,
         assets: SimpleAssetDiscovery,
     ) -> None:
         super().__init__(world)
-        self._exchanges = exchanges
         self._discovery = discovery
         self._assets = assets
 
@@ -34,10 +30,14 @@ class ExchangeUniverseService(Service):
 
     @obs.service("exchange_universe_service", "refresh")
     async def refresh(self) -> dict[str, list[str]]:
-        """Asks every venue anew. Returns venue to symbols."""
+        """Asks every venue anew. Returns venue to symbols; a venue that does not answer is left out."""
         markets: dict[str, list[str]] = {}
         for venue in VENUES:
-            await self._exchanges[venue].call("fetch_status")
-            listed = await self._discovery.discover(venue)
+            try:
+                await self.doors.exchanges[venue].status()
+                listed = await self._discovery.discover(venue)
+            except ExchangeError as error:
+                obs.outcome("partial", reason=str(error))
+                continue
             markets[venue] = await self._assets.discover(listed)
         return markets

@@ -1,5 +1,4 @@
-"""The world outside the platform, as its clients see it: exchanges and model providers.
+"""The world outside the platform: exchanges, model providers, the bot's and the mail's far ends, browsers, databases.
 
-Here both the client and the far end live in one process, and latencies and answers are drawn. What the services call
-stays the same when real sockets stand behind it.
+Each has a core that behaves, on any clock, and a server that speaks the real protocol for it on a loopback port.
 """

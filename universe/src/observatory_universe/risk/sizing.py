@@ -18,6 +18,7 @@ class PositionSizingEngine(Service):
     @obs.service("position_sizing_engine", "size")
     async def size(self, user: User, order: Order) -> float:
         """The quantity that is allowed, in units of the base asset."""
+        portfolio = await self.world.portfolios.read(user)
         with obs.facts.sizing(
             symbol=order.symbol,
             intended=order.intended_quantity,
@@ -27,9 +28,13 @@ class PositionSizingEngine(Service):
             signal_id=order.signal_id,
         ) as sizing:
             await self.work(3)
-            most = _MOST_OF_CASH_RATIO * float(user.cash_usd) / order.decision_price
-            allowed = round(min(order.intended_quantity, most), 6)
+            most = _MOST_OF_CASH_RATIO * float(portfolio.cash_usd) / order.decision_price
+            allowed = self._allow(order.intended_quantity, most)
             sizing.allowed = allowed
             if allowed < order.intended_quantity:
                 sizing.binding_limit = "cash_share"
         return allowed
+
+    def _allow(self, intended: float, most: float) -> float:
+        factor = self.faults.grade("sizing_bug")
+        return round(min(intended, most) if factor is None else intended * factor, 6)

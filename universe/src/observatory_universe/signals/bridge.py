@@ -3,9 +3,11 @@
 import asyncio
 
 import observatory_sdk as obs
+from observatory_universe.errors import Trouble
 from observatory_universe.health.monitoring import SystemMonitoringService
 from observatory_universe.service import Service, World
-from observatory_universe.trade import Signal, Verdict
+from observatory_universe.trade import Order, Signal, Verdict
+from observatory_universe.trading.marketplace import StrategyMarketplaceService
 from observatory_universe.trading.strategies import UnifiedStrategyService
 from observatory_universe.users import User
 
@@ -15,16 +17,23 @@ class SignalExecutionBridge(Service):
 
     id = "signal_execution_bridge"
 
-    def __init__(self, world: World, strategies: UnifiedStrategyService, monitoring: SystemMonitoringService) -> None:
+    def __init__(
+        self,
+        world: World,
+        strategies: UnifiedStrategyService,
+        marketplace: StrategyMarketplaceService,
+        monitoring: SystemMonitoringService,
+    ) -> None:
         super().__init__(world)
         self._strategies = strategies
+        self._marketplace = marketplace
         self._monitoring = monitoring
 
     @obs.service("signal_execution_bridge", "bridge")
     async def bridge(self, signal: Signal, verdict: Verdict | None) -> int:
         """Returns how many orders were filled."""
         await self.work(4)
-        followers = self.world.users.followers(signal.strategy_id)
+        followers = self.world.users.known(await self._marketplace.followers(signal.strategy_id))
         placed = await asyncio.gather(*(self._bridge_for(user, signal, verdict) for user in followers))
         await self._monitoring.count("signals_bridged")
         return sum(placed)
@@ -40,8 +49,16 @@ class SignalExecutionBridge(Service):
                 signal_id=signal.id,
             ) as bridge,
         ):
-            order = await self._strategies.open(user, signal, verdict)
+            order = await self._open(user, signal, verdict)
             bridge.accepted = order is not None
             bridge.reason = "order_filled" if order is not None else "no_order"
             bridge.order_id = order.id if order is not None else None
         return order is not None
+
+    async def _open(self, user: User, signal: Signal, verdict: Verdict | None) -> Order | None:
+        try:
+            return await self._strategies.open(user, signal, verdict)
+        except Trouble:
+            # One follower's trouble must not take the signal from the others.
+            obs.outcome("partial", reason="order_failed")
+            return None

@@ -4,6 +4,7 @@ from typing import Final
 
 import observatory_sdk as obs
 from observatory_universe.ai.consensus import AiConsensusEngine
+from observatory_universe.errors import Trouble
 from observatory_universe.service import Service, World
 from observatory_universe.trade import Signal, Verdict
 
@@ -37,11 +38,18 @@ class SignalEvaluationService(Service):
             verdict = None
             reason = self._weakness(signal)
             if reason is None and self._asks():
-                verdict = await self._consensus.decide(signal)
-                evaluation.decision_id = verdict.decision_id
-                reason = None if verdict.decision == signal.side else "models_disagree"
+                verdict, reason = await self._decide(signal)
+                evaluation.decision_id = verdict.decision_id if verdict else None
             evaluation.accepted, evaluation.reason = reason is None, reason or "passed"
         return reason is None, verdict
+
+    async def _decide(self, signal: Signal) -> tuple[Verdict | None, str | None]:
+        """What the models decided, and why the signal must not go out."""
+        try:
+            verdict = await self._consensus.decide(signal)
+        except Trouble as trouble:
+            return None, str(trouble)
+        return verdict, None if verdict.decision == signal.side else "models_disagree"
 
     def _weakness(self, signal: Signal) -> str | None:
         if signal.confidence < _LEAST_CONFIDENCE:

@@ -1,5 +1,9 @@
 """Market events into trading signals."""
 
+from typing import Final
+
+from pydantic import TypeAdapter
+
 import observatory_sdk as obs
 from observatory_universe.market import MarketEvent, goes_on_ratio_of
 from observatory_universe.market_data.analysis import MarketAnalysisService
@@ -7,7 +11,9 @@ from observatory_universe.market_data.coordinator import MarketDataCoordinator
 from observatory_universe.service import Service, World
 from observatory_universe.signals.sentiment import RealtimeSentimentEngine
 from observatory_universe.strategies import Library
-from observatory_universe.trade import Side, Signal
+from observatory_universe.trade import Side, Signal, opposite
+
+_JSON: Final = TypeAdapter(Signal)
 
 
 class SignalGenerationEngine(Service):
@@ -30,9 +36,13 @@ class SignalGenerationEngine(Service):
         self._sentiment = sentiment
 
     @obs.service("signal_generation_engine", "generate")
-    async def generate(self, event: MarketEvent) -> Signal:
-        """The signal that the event calls for."""
+    async def generate(self, event: MarketEvent) -> Signal | None:
+        """The signal that the event calls for; None from a generator that has stalled."""
+        if self.struck("signal_generator_stall"):
+            return None
         side: Side = "buy" if event.move_bps > 0 else "sell"
+        if self.struck("signal_quality_decay"):
+            side = opposite(side)
         signal_id = self.world.ids.next("signal")
         with obs.facts.signal(type="momentum", symbol=event.symbol, side=side, signal_id=signal_id) as fact:
             mid = await self._coordinator.view(event.symbol)
@@ -55,6 +65,7 @@ class SignalGenerationEngine(Service):
             fact.type, fact.strategy_id = signal.kind, signal.strategy_id
             fact.confidence, fact.quality_score = signal.confidence, signal.quality_score
             fact.market_event_unix_nano = event.time_unix_nano
+            await self.doors.tables.write_record("signals", signal.id, _JSON.dump_json(signal).decode())
         return signal
 
     def _kind(self, event: MarketEvent, score: float, side: Side) -> str:

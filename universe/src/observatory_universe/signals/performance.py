@@ -9,13 +9,13 @@ from observatory_universe.market_data.coordinator import MarketDataCoordinator
 from observatory_universe.service import Service, World
 from observatory_universe.trade import Signal, Verdict, usd
 
-HORIZON_S: Final = 14.0
+HORIZON_S: Final = 8.0
 _STAKE_USD: Final = 1_000.0
 _MOST_OPEN: Final = 5_000
 
 
 class SignalPerformanceService(Service):
-    """Judges signals 14 seconds after they went out, on a stake of 1,000 dollars each."""
+    """Judges signals 8 seconds after they went out, on a stake of 1,000 dollars each."""
 
     id = "signal_performance_service"
 
@@ -32,6 +32,10 @@ class SignalPerformanceService(Service):
         """From now on the signal waits for its judgement."""
         await self.work(1)
         self._open.append((self.clock.now_s() + HORIZON_S, signal, verdict))
+
+    def waits(self) -> bool:
+        """True while a signal waits for its judgement."""
+        return bool(self._open)
 
     @obs.service("signal_performance_service", "judge")
     async def judge(self) -> int:

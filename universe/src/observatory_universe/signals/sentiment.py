@@ -22,9 +22,9 @@ class RealtimeSentimentEngine(Service):
         with obs.facts.sentiment(symbol=symbol) as sentiment:
             analysis = await self._analysis.analyse(symbol)
             await self.work(6)
-            last, age_s = self._sentiment.last(symbol)
-            score = max(-1.0, min(1.0, 0.7 * last + 60 * analysis.trend_ratio))
+            last = await self._sentiment.last(symbol)
+            score = max(-1.0, min(1.0, 0.7 * last.score + 60 * analysis.trend_ratio))
             sentiment.score = score
             sentiment.sources = ["market", "news"]
-            sentiment.oldest_source_age_s = age_s
+            sentiment.oldest_source_age_s = last.age_s
         return score

@@ -1,22 +1,26 @@
 """Strategies from their submission to the users who switch them on."""
 
+from decimal import Decimal
 from typing import Final
+
+from pydantic import TypeAdapter
 
 import observatory_sdk as obs
 from observatory_universe.credits.ledger import CreditLedger
 from observatory_universe.infrastructure.gates import RateLimitService
 from observatory_universe.infrastructure.mocks import MockDataService
-from observatory_universe.line import Line
 from observatory_universe.market_data.history import RealBacktestingEngine, RealPerformanceTracker
+from observatory_universe.queue import Queue
 from observatory_universe.service import Service, World
 from observatory_universe.signals.backtesting import SignalBacktestingService
+from observatory_universe.stall import stall
 from observatory_universe.strategies import Library, Strategy
-from observatory_universe.trade import usd
 from observatory_universe.users import User
 
 _MOST_WAITING: Final = 100
-_ACTIVATION_CREDITS: Final = 0.5
-_MOST_ACTIVE: Final = 3
+_ACTIVATION_CREDITS: Final = Decimal("0.5")
+_MOST_ACTIVE: Final = 2
+_JSON: Final = TypeAdapter(Strategy)
 
 
 class StrategyTestingService(Service):
@@ -40,6 +44,7 @@ class StrategyTestingService(Service):
     async def test(self, strategy: Strategy) -> bool:
         """True when the strategy may be published."""
         with obs.facts.strategy_test(strategy_id=strategy.id, publisher=strategy.publisher) as test:
+            await stall(self, "strategy_test_stall")
             await self._mocks.serve("candles", strategy.id)
             return_ratio = await self._backtests.run(strategy)
             await self._signals.replay(strategy)
@@ -61,7 +66,7 @@ class StrategySubmissionService(Service):
         self._testing = testing
         self._limits = limits
         self._queue = obs.facts.queue("strategy_submissions", service=self.id)
-        self.submissions: Line[tuple[Strategy, dict[str, str]]] = Line(world.clock, _MOST_WAITING)
+        self.submissions = Queue(world.clock, world.doors.cache, "strategy_submissions", _MOST_WAITING)
 
     @obs.service("strategy_submission_service", "submit")
     async def submit(self, strategy: Strategy) -> bool:
@@ -70,10 +75,14 @@ class StrategySubmissionService(Service):
             obs.outcome("failure", reason="rate_limited")
             return False
         await self.work(20)
+        await self._keep(strategy)
         headers: dict[str, str] = {}
         obs.inject(headers)
         obs.facts.strategy_submitted(strategy_id=strategy.id, publisher=strategy.publisher, status="submitted")
-        return self.submissions.offer((strategy, headers))
+        if not await self.submissions.offer(_JSON.dump_json(strategy).decode(), headers):
+            obs.outcome("failure", reason="queue_full")
+            return False
+        return True
 
     async def work_off(self) -> None:
         """Tests and reviews submissions until it is cancelled."""
@@ -85,10 +94,9 @@ class StrategySubmissionService(Service):
         await self.work(0.5)
         self._queue.observe(depth=len(self.submissions), oldest_item_age_s=self.submissions.oldest_age_s)
 
-    async def _serve(self, item: tuple[Strategy, dict[str, str]]) -> None:
-        strategy, headers = item
+    async def _serve(self, item: str, headers: dict[str, str]) -> None:
         with obs.extract(headers), obs.feature("marketplace"):
-            await self._review(strategy)
+            await self._review(_JSON.validate_json(item))
 
     @obs.service("strategy_submission_service", "review")
     async def _review(self, strategy: Strategy) -> None:
@@ -96,6 +104,7 @@ class StrategySubmissionService(Service):
         passed = await self._testing.test(strategy)
         await self.work(30)
         strategy.status = "approved" if passed else "rejected"
+        await self._keep(strategy)
         obs.facts.strategy_reviewed(
             strategy_id=strategy.id,
             status=strategy.status,
@@ -103,6 +112,9 @@ class StrategySubmissionService(Service):
             publisher=strategy.publisher,
         )
         self._queue.processed()
+
+    async def _keep(self, strategy: Strategy) -> None:
+        await self.doors.tables.write_record("strategies", strategy.id, _JSON.dump_json(strategy).decode())
 
 
 class StrategyMarketplaceService(Service):
@@ -134,18 +146,31 @@ class StrategyMarketplaceService(Service):
     async def activate(self, user: User, strategy: Strategy) -> bool:
         """Switches the strategy on for its price in credits. False when they do not suffice."""
         await self.work(10)
-        price = -usd(_ACTIVATION_CREDITS)
-        if not await self._ledger.book(user.id, "activation", price, self.world.ids.next("activation")):
+        key = self.world.ids.next("activation")
+        if not await self._ledger.book(user.id, "activation", -_ACTIVATION_CREDITS, key):
             obs.outcome("partial", reason="insufficient_credits")
             return False
-        user.strategies.add(strategy.id)
+        await self.doors.tables.activate(user.id, strategy.id)
         obs.facts.strategy_activated(strategy_id=strategy.id, publisher=strategy.publisher, status="active")
-        if len(user.strategies) > _MOST_ACTIVE:
-            await self.deactivate(user, min(user.strategies))
+        active = await self.doors.tables.active(user.id)
+        if len(active) > _MOST_ACTIVE:
+            await self.deactivate(user, min(active))
         return True
 
     @obs.service("strategy_marketplace_service", "deactivate")
     async def deactivate(self, user: User, strategy_id: str) -> None:
         await self.work(6)
-        user.strategies.discard(strategy_id)
+        await self.doors.tables.deactivate(user.id, strategy_id)
         obs.facts.strategy_deactivated(strategy_id=strategy_id, status="inactive")
+
+    @obs.service("strategy_marketplace_service", "active")
+    async def active(self, user: User) -> list[str]:
+        """The ids of the strategies that the user has switched on."""
+        await self.work(1.5)
+        return sorted(await self.doors.tables.active(user.id))
+
+    @obs.service("strategy_marketplace_service", "followers")
+    async def followers(self, strategy_id: str) -> list[str]:
+        """The ids of the users who have switched the strategy on."""
+        await self.work(1.5)
+        return await self.doors.tables.followers(strategy_id)

@@ -1,7 +1,8 @@
 """The venue with the best price, and intents that would work against each other."""
 
 import observatory_sdk as obs
-from observatory_universe.market import VENUES
+from observatory_universe.doors.exchange import Quote
+from observatory_universe.market_data.coordinator import MarketDataCoordinator
 from observatory_universe.market_data.universe import ExchangeUniverseService
 from observatory_universe.risk.portfolio import PortfolioRiskService
 from observatory_universe.service import Service, World
@@ -14,24 +15,27 @@ class BinanceSmartRouter(Service):
 
     id = "binance_smart_router"
 
-    def __init__(self, world: World, universe: ExchangeUniverseService) -> None:
+    def __init__(self, world: World, universe: ExchangeUniverseService, market: MarketDataCoordinator) -> None:
         super().__init__(world)
         self._universe = universe
+        self._market = market
 
     @obs.service("binance_smart_router", "route")
     async def route(self, order: Order) -> str:
         """The venue for the order."""
         with obs.facts.routing(symbol=order.symbol, order_id=order.id, signal_id=order.signal_id) as routing:
             venues = await self._universe.venues()
-            await self.work(4)
-            prices = {venue: self._price(venue, order) for venue in venues}
-            chosen = min(prices, key=lambda venue: prices[venue] * (1 if order.side == "buy" else -1))
-            routing.venues, routing.chosen, routing.expected_price = list(VENUES), chosen, prices[chosen]
-        return chosen
+            quotes = [quote for quote in await self._market.quotes(order.symbol) if quote.venue in venues]
+            await self.work(2)
+            best = min(quotes, key=lambda quote: _cost(quote, order))
+            routing.venues, routing.chosen = [quote.venue for quote in quotes], best.venue
+            routing.expected_price = abs(_cost(best, order))
+        return best.venue
 
-    def _price(self, venue: str, order: Order) -> float:
-        quote = self.world.market.quote(venue, order.symbol)
-        return quote.ask if order.side == "buy" else quote.bid
+
+def _cost(quote: Quote, order: Order) -> float:
+    """What one unit costs, below 0 for what it earns: the least one is the best."""
+    return quote.ask if order.side == "buy" else -quote.bid
 
 
 class CrossStrategyCoordinator(Service):
@@ -46,7 +50,7 @@ class CrossStrategyCoordinator(Service):
     @obs.service("cross_strategy_coordinator", "coordinate")
     async def coordinate(self, user: User, symbol: str, side: Side) -> bool:
         """True when the intent may go on: the user holds nothing of the symbol yet."""
-        held = user.positions.get(symbol)
+        held = (await self.world.portfolios.read(user)).positions.get(symbol)
         with obs.facts.coordination(portfolio_id=user.portfolio_id) as coordination:
             await self.work(2)
             coordination.conflicts = int(held is not None and held.side != side)

@@ -1,25 +1,36 @@
 """Strategies at work: from an intent to a booked position, and out again."""
 
-from dataclasses import replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
-
-from opentelemetry.trace import SpanContext
 
 import observatory_sdk as obs
 from observatory_universe.credits.ledger import CreditLedger
 from observatory_universe.credits.profit import PLATFORM, ProfitSharingService
+from observatory_universe.market_data.coordinator import MarketDataCoordinator
 from observatory_universe.market_data.history import RealPerformanceTracker
 from observatory_universe.risk.portfolio import PortfolioRiskService
 from observatory_universe.risk.sizing import PositionSizingEngine
 from observatory_universe.service import Service, World
-from observatory_universe.trade import Order, Position, Side, Signal, Verdict, opposite
+from observatory_universe.trade import Order, Place, Position, Side, Signal, Verdict, opposite
 from observatory_universe.trading.execution import PaperTradingEngine, TradeExecutionService
 from observatory_universe.trading.routing import BinanceSmartRouter, CrossStrategyCoordinator
 from observatory_universe.users import User
 
 _ORDER_CREDITS: Final = Decimal("0.02")
+# The venues' word for an order below their least size.
+_TOO_SMALL: Final = "invalid_order"
 _CASH_SHARE: Final = {"free": 0.02, "pro": 0.03, "whale": 0.06}
+
+
+@dataclass(slots=True)
+class _Pending:
+    """An order and what it is for: it opens a position, or closes this one."""
+
+    user: User
+    order: Order
+    place: Place | None
+    closes: Position | None
 
 
 class UnifiedStrategyService(Service):
@@ -39,6 +50,7 @@ class UnifiedStrategyService(Service):
         performance: RealPerformanceTracker,
         profits: ProfitSharingService,
         ledger: CreditLedger,
+        market: MarketDataCoordinator,
     ) -> None:
         super().__init__(world)
         self._coordinator = coordinator
@@ -50,49 +62,110 @@ class UnifiedStrategyService(Service):
         self._performance = performance
         self._profits = profits
         self._ledger = ledger
+        self._market = market
+        self._held: dict[tuple[str, str], tuple[float, User]] = {}
+        self._losses: dict[str, tuple[Decimal, Decimal]] = {}
+        self._unknown: dict[str, _Pending] = {}
 
     @obs.service("unified_strategy_service", "running")
     async def running(self) -> int:
         """How many strategies users have switched on, counted once per user."""
-        await self.work(1.5)
-        return sum(len(user.strategies) for user in self.world.users.everybody())
+        await self.work(1)
+        return await self.doors.tables.activations()
+
+    @obs.service("unified_strategy_service", "loss_ratio")
+    async def loss_ratio(self) -> float:
+        """What users have lost and not made good, as a share of the cash of all who traded."""
+        await self.work(0.5)
+        cash_usd = sum(cash for _, cash in self._losses.values())
+        return float(sum(lost for lost, _ in self._losses.values()) / cash_usd) if cash_usd else 0.0
 
     @obs.service("unified_strategy_service", "open")
     async def open(self, user: User, signal: Signal, verdict: Verdict | None) -> Order | None:
-        """Follows a signal for one user. None when the order was not placed or not filled."""
+        """Follows a signal for one user. None when the order was not placed or not filled.
+
+        Raises:
+            Trouble: a service or a venue failed on the way.
+        """
         with obs.facts.strategy_run(strategy_id=signal.strategy_id, signal_id=signal.id) as run:
             run.publisher = "cryptouniverse"
-            order = self._intend(user, signal, verdict)
+            if self.struck("strategy_failing", signal.strategy_id):
+                run.status, run.outcome, run.outcome_reason = "failed", "failure", "strategy_error"
+                return None
+            order = await self._intend(user, signal, verdict)
             run.order_id = order.id
             reason = await self._prepare(user, order)
             if reason is not None:
                 run.status, run.outcome, run.outcome_reason = "skipped", "success", reason
                 return None
-            span = await self._place(user, order, None)
-            run.status = "completed"
-            if order.status != "filled":
-                run.status, run.outcome, run.outcome_reason = "failed", "failure", order.status
-                return None
-            await self._book_opening(user, order, span)
-        return order
+            place = await self._place(user, order, None)
+            booked = await self._end(run, _Pending(user, order, place, None))
+            return order if booked is not None else None
 
     @obs.service("unified_strategy_service", "close")
-    async def close(self, user: User, position: Position) -> Decimal | None:
-        """Closes a position. Returns the profit in USD after fees, or None when the venue refused."""
+    async def close(self, user: User, symbol: str) -> Decimal | None:
+        """Closes a position. Returns the profit in USD after fees, or None when it is still open.
+
+        Raises:
+            Trouble: a service or a venue failed on the way; the position is still open.
+        """
+        position = (await self.world.portfolios.read(user)).positions.get(symbol)
+        if position is None:
+            return None
         with obs.facts.strategy_run(strategy_id=position.strategy_id, signal_id=position.signal_id) as run:
             run.publisher = "cryptouniverse"
-            order = self._exit(user, position)
+            order = await self._exit(user, position)
             run.order_id = order.id
-            await self._place(user, order, position.opened_by)
-            if order.status != "filled":
-                run.status, run.outcome, run.outcome_reason = "failed", "failure", order.status
-                return None
-            run.status = "completed"
-            return await self._book_closing(user, position, order)
+            place = await self._place(user, order, position.opened_by)
+            return await self._end(run, _Pending(user, order, place, position))
 
-    def _intend(self, user: User, signal: Signal, verdict: Verdict | None) -> Order:
+    @obs.service("unified_strategy_service", "reconcile")
+    async def reconcile(self) -> int:
+        """Books the orders of which nobody knew and now somebody does. Returns how many."""
+        known = await self._live.reconcile()
+        for order in known:
+            pending = self._unknown.pop(order.id, None)
+            if pending is not None and order.fills:
+                pending.order = order
+                await self._book(pending)
+        return len(known)
+
+    def holds(self) -> bool:
+        """True while there is a position to be closed in time."""
+        return bool(self._held)
+
+    def doubts(self) -> bool:
+        """True while there is an order of which nobody knows what became."""
+        return bool(self._unknown)
+
+    def due(self, before_s: float) -> list[tuple[User, str]]:
+        """The positions that were opened before. They are taken off the list, so that nobody closes them twice."""
+        found = [(key, user) for key, (opened_at_s, user) in self._held.items() if opened_at_s <= before_s]
+        for key, _ in found:
+            del self._held[key]
+        return [(user, symbol) for (_, symbol), user in found]
+
+    def hold(self, user: User, symbol: str, since_s: float) -> None:
+        """Puts a position on the list of those that are to be closed in time."""
+        self._held[user.id, symbol] = (since_s, user)
+
+    async def _end(self, run: obs.facts.strategy_run, pending: _Pending) -> Decimal | None:
+        """Books what was filled. Returns the profit, 0 for an opening order; None when nothing was filled."""
+        order = pending.order
+        if order.status == "unknown":
+            self._unknown[order.id] = pending
+        if pending.closes is not None and order.reject_reason == _TOO_SMALL:
+            await self._write_off(pending.user, pending.closes)
+        if not order.fills:
+            run.status, run.outcome, run.outcome_reason = "failed", "failure", order.status
+            return None
+        run.status = "completed"
+        return await self._book(pending)
+
+    async def _intend(self, user: User, signal: Signal, verdict: Verdict | None) -> Order:
         order_id = self.world.ids.next("order")
-        wanted_usd = _CASH_SHARE[user.plan] * float(user.cash_usd) * (0.5 + signal.confidence)
+        cash_usd = float((await self.world.portfolios.read(user)).cash_usd)
+        wanted_usd = _CASH_SHARE[user.plan] * cash_usd * (0.5 + signal.confidence)
         return Order(
             id=order_id,
             client_id=f"cu-{order_id}",
@@ -107,10 +180,9 @@ class UnifiedStrategyService(Service):
             decision_price=signal.decision_price,
         )
 
-    def _exit(self, user: User, position: Position) -> Order:
+    async def _exit(self, user: User, position: Position) -> Order:
         order_id = self.world.ids.next("order")
         side: Side = opposite(position.side)
-        quote = self.world.market.quote(position.venue, position.symbol)
         return Order(
             id=order_id,
             client_id=f"cu-{order_id}",
@@ -122,7 +194,7 @@ class UnifiedStrategyService(Service):
             signal_id=position.signal_id,
             decision_id=position.decision_id,
             intended_quantity=position.quantity,
-            decision_price=quote.mid,
+            decision_price=await self._market.view(position.symbol),
             quantity=position.quantity,
             venue=position.venue,
         )
@@ -130,6 +202,7 @@ class UnifiedStrategyService(Service):
     async def _prepare(self, user: User, order: Order) -> str | None:
         """Sizes and routes the order. Returns why it must not go out, or None."""
         if order.mode == "live" and self._live.is_halted:
+            await self._live.deny(order, "trading_halted")
             return "trading_halted"
         if not await self._coordinator.coordinate(user, order.symbol, order.side):
             return "already_positioned"
@@ -138,40 +211,59 @@ class UnifiedStrategyService(Service):
             return "too_small"
         broken = await self._risk.approve(user, order)
         if broken is not None:
+            await self._live.deny(order, f"limit_{broken}")
             return f"limit_{broken}"
         order.venue = await self._router.route(order)
         return None
 
-    async def _place(self, user: User, order: Order, caused_by: SpanContext | None) -> SpanContext | None:
+    async def _place(self, user: User, order: Order, caused_by: Place | None) -> Place | None:
         if user.mode == "live":
             return await self._live.place(order, caused_by)
         return await self._paper.fill(order, caused_by)
 
-    async def _book_opening(self, user: User, order: Order, span: SpanContext | None) -> None:
-        user.positions[order.symbol] = Position(
-            symbol=order.symbol,
-            side=order.side,
-            quantity=order.filled_quantity,
-            entry_price=order.average_price,
-            fee_usd=order.fee_usd,
-            opened_at_s=self.clock.now_s(),
-            strategy_id=order.strategy_id,
-            signal_id=order.signal_id,
-            decision_id=order.decision_id,
-            venue=order.venue,
-            opened_by=span,
-        )
+    async def _book(self, pending: _Pending) -> Decimal:
+        if pending.closes is None:
+            await self._book_opening(pending)
+            return Decimal(0)
+        return await self._book_closing(pending, pending.closes)
+
+    async def _book_opening(self, pending: _Pending) -> None:
+        user, order = pending.user, pending.order
+        async with self.world.portfolios.changing(user) as portfolio:
+            portfolio.positions[order.symbol] = Position(
+                symbol=order.symbol,
+                side=order.side,
+                quantity=order.filled_quantity,
+                entry_price=order.average_price,
+                fee_usd=order.fee_usd,
+                opened_at_s=self.clock.now_s(),
+                strategy_id=order.strategy_id,
+                signal_id=order.signal_id,
+                decision_id=order.decision_id,
+                venue=order.venue,
+                opened_by=pending.place,
+            )
+        self.hold(user, order.symbol, self.clock.now_s())
         await self._charge(user, order)
 
-    async def _book_closing(self, user: User, position: Position, order: Order) -> Decimal:
+    async def _book_closing(self, pending: _Pending, position: Position) -> Decimal:
+        user, order = pending.user, pending.order
         profit_usd = position.profit_usd(order.average_price, order.fee_usd)
-        user.cash_usd += profit_usd
+        async with self.world.portfolios.changing(user) as portfolio:
+            portfolio.positions.pop(position.symbol, None)
+            portfolio.cash_usd += profit_usd
+            portfolio.lost_usd = max(Decimal(0), portfolio.lost_usd - profit_usd)
+            self._losses[user.id] = (portfolio.lost_usd, portfolio.cash_usd)
         await self._charge(user, order)
         await self._performance.record(position.strategy_id, profit_usd)
         if profit_usd > 0:
             await self._profits.share(user, position, profit_usd, order.id)
-        user.lost_usd = max(Decimal(0), user.lost_usd - profit_usd)
         return profit_usd
+
+    async def _write_off(self, user: User, position: Position) -> None:
+        """Lets go of what is too small to be sold: a limit order's first crumb, say."""
+        async with self.world.portfolios.changing(user) as portfolio:
+            portfolio.positions.pop(position.symbol, None)
 
     async def _charge(self, user: User, order: Order) -> None:
         if await self._ledger.book(user.id, "usage", -_ORDER_CREDITS, f"{order.id}-usage"):
@@ -189,21 +281,18 @@ class StrategyMonitoringService(Service):
         self._hold_s = hold_s
 
     @obs.service("strategy_monitoring_service", "watch")
-    async def watch(self) -> list[tuple[User, Position]]:
-        """The positions that are to be closed now. They leave the portfolio here, so nobody closes them twice."""
-        await self.work(3)
-        due_before_s = self.clock.now_s() - self._hold_s
-        due = []
-        for user in self.world.users.everybody():
-            for symbol, position in tuple(user.positions.items()):
-                if position.opened_at_s <= due_before_s:
-                    due.append((user, user.positions.pop(symbol)))
-        return due
+    async def watch(self) -> list[tuple[User, str]]:
+        """Whose position in which symbol is to be closed now."""
+        await self.work(2)
+        return self._strategies.due(self.clock.now_s() - self._hold_s)
 
     @obs.service("strategy_monitoring_service", "close")
-    async def close(self, user: User, position: Position) -> None:
-        """Closes one position; when the venue refuses, it is due again after half its time."""
-        profit_usd = await self._strategies.close(user, position)
-        if profit_usd is None:
-            later_s = self.clock.now_s() - self._hold_s / 2
-            user.positions[position.symbol] = replace(position, opened_at_s=later_s)
+    async def close(self, user: User, symbol: str) -> None:
+        """Closes one position; when that fails, it is due again after half its time."""
+        profit_usd = None
+        try:
+            profit_usd = await self._strategies.close(user, symbol)
+        finally:
+            held = (await self.world.portfolios.read(user)).positions
+            if profit_usd is None and symbol in held:
+                self._strategies.hold(user, symbol, self.clock.now_s() - self._hold_s / 2)

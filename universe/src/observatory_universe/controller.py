@@ -1,0 +1,246 @@
+"""The universe as a whole: the outside world, the platform's processes, and what is wrong."""
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import logging
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from observatory_universe.chance import Chance
+from observatory_universe.clock import Clock
+from observatory_universe.errors import Trouble
+from observatory_universe.faults import Faults
+from observatory_universe.faults.control import control_server
+from observatory_universe.faults.schedule import Schedule, follow, plan
+from observatory_universe.faults.timing import keep
+from observatory_universe.faults.truth import Truth
+from observatory_universe.faults.wire import encode
+from observatory_universe.member import ASSIGNMENT, Assignment
+from observatory_universe.outside.world import Addresses, cores, opened
+from observatory_universe.pace import PACES
+from observatory_universe.split import spread
+from observatory_universe.users import Users
+
+_READY_S: Final = 60.0
+_STOP_S: Final = 20.0
+_LINE_BYTES: Final = 1024 * 1024
+_PR_SET_PDEATHSIG: Final = 1
+_LOG = logging.getLogger(__name__)
+
+
+class UniverseError(Trouble):
+    """The universe cannot start, or a part of it has ended by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the universe is to be.
+
+    Attributes:
+        processes: how many processes the platform is spread over, 1 to 10.
+        schedule: what goes wrong by itself; None: nothing.
+        truth: the file of the ground truth.
+        port: of the interface that starts and ends faults; 0 takes a free one.
+    """
+
+    endpoint: str
+    token: str | None
+    environment: str
+    seed: int
+    speed: str
+    processes: int
+    schedule: Schedule | None
+    truth: Path
+    port: int
+
+
+@dataclass(slots=True)
+class _Member:
+    """One process of the platform, and what it has said of itself."""
+
+    process: asyncio.subprocess.Process
+    said: dict[str, Any] = field(default_factory=dict)
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def tell(self, line: str) -> None:
+        """Writes one line to its standard input. One that has ended is told nothing."""
+        if self.process.stdin is not None and not self.process.stdin.is_closing():
+            self.process.stdin.write(line.encode() + b"\n")
+
+    async def listen(self) -> None:
+        """Takes in what it says, until it ends."""
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            self.said.update(json.loads(line))
+            self.heard.set()
+        self.heard.set()
+
+    async def says(self, what: str) -> Any:
+        """Waits for one piece of what it says.
+
+        Raises:
+            UniverseError: it ended, or did not say it within a minute.
+        """
+        async with asyncio.timeout(_READY_S):
+            while what not in self.said:
+                self.heard.clear()
+                if self.process.returncode is not None or self.process.stdout.at_eof():  # type: ignore[union-attr]
+                    raise UniverseError("a process of the platform ended while it started; its errors stand above")
+                await self.heard.wait()
+        return self.said[what]
+
+
+async def run(
+    settings: Settings, stopping: asyncio.Event, reachable: Callable[[str], None], ready: Callable[[int], None]
+) -> None:
+    """Lives until `stopping`, or until a part of it ends by itself.
+
+    Args:
+        reachable: called with the address of the fault control as soon as it answers.
+        ready: called with the number of services once all of them are at work.
+
+    Raises:
+        UniverseError: it could not start, or a process of the platform has ended.
+        FaultError: the file of the ground truth cannot be used.
+    """
+    clock = Clock()
+    async with AsyncExitStack() as stack:
+        truth = stack.enter_context(Truth(settings.truth))
+        faults = Faults(clock.now_ns, witness=truth)
+        stack.callback(faults.end_all)
+        control = await stack.enter_async_context(control_server(faults, truth, port=settings.port))
+        reachable(control.url)
+        users = Users(Chance(settings.seed), PACES[settings.speed].users, PACES[settings.speed].most_users)
+        far = cores(settings.seed, PACES[settings.speed], clock, faults, users.everybody())
+        folder = Path(tempfile.mkdtemp(prefix="universe-"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        addresses = await stack.enter_async_context(opened(far, folder))
+        members = [
+            await stack.enter_async_context(_started(settings, addresses, number))
+            for number in range(settings.processes)
+        ]
+        await _introduce(members)
+        faults.listen(lambda fault, started: _tell(members, faults))
+        # What began while the platform was on its way.
+        _tell(members, faults)
+        tasks = [asyncio.create_task(far.browsers.run(await _sessions(members)))]
+        ready(sum([await member.says("services") for member in members]))
+        tasks.append(asyncio.create_task(keep(faults, clock)))
+        if settings.schedule is not None:
+            tasks.append(asyncio.create_task(follow(plan(settings.schedule, settings.seed), faults, clock)))
+        try:
+            await _until_over(members, tasks, stopping)
+        finally:
+            await _stop(members)
+            clock.hurry()
+            await _cancel(tasks)
+
+
+@asynccontextmanager
+async def _started(settings: Settings, addresses: Addresses, number: int) -> AsyncIterator[_Member]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "observatory_universe.member",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=_LINE_BYTES,
+        # Ctrl-C reaches the controller alone, which stops its children in order.
+        start_new_session=True,
+        preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+    )
+    member = _Member(process)
+    listening = asyncio.create_task(member.listen())
+    assignment = Assignment(
+        addresses=addresses,
+        endpoint=settings.endpoint,
+        token=settings.token,
+        environment=settings.environment,
+        seed=settings.seed,
+        speed=settings.speed,
+        number=number,
+        processes=settings.processes,
+    )
+    # By the pipe and not by the command line: that is for everybody to read, and the token is in it.
+    member.tell(ASSIGNMENT.dump_json(assignment).decode())
+    try:
+        yield member
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        await _cancel([listening])
+
+
+async def _introduce(members: list[_Member]) -> None:
+    """Tells each process where the others are."""
+    places = [await member.says("calls") for member in members]
+    peers = {
+        group: place for place, groups in zip(places, spread(len(members)), strict=True) for group in sorted(groups)
+    }
+    for member in members:
+        member.tell(json.dumps(peers))
+
+
+async def _sessions(members: list[_Member]) -> str:
+    """Where browsers connect: the address that the process of the websocket service says."""
+    saying = [asyncio.create_task(member.says("sessions")) for member in members]
+    try:
+        for first in asyncio.as_completed(saying):
+            address: str = await first
+            return address
+    finally:
+        await _cancel(saying)
+    raise UniverseError("no process takes browser sessions")
+
+
+def _tell(members: list[_Member], faults: Faults) -> None:
+    line = encode(faults.active())
+    for member in members:
+        member.tell(line)
+
+
+async def _until_over(members: list[_Member], tasks: list[asyncio.Task[None]], stopping: asyncio.Event) -> None:
+    ends = [asyncio.create_task(member.process.wait()) for member in members]
+    waits: list[asyncio.Task[Any]] = [asyncio.create_task(stopping.wait()), *ends, *tasks]
+    try:
+        while not stopping.is_set():
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                # A task of ours that failed says why; a schedule that has come to its end is left alone.
+                task.result()
+                waits.remove(task)
+            if not stopping.is_set() and any(end.done() for end in ends):
+                raise UniverseError("a process of the platform has ended by itself; its errors stand above")
+    finally:
+        await _cancel([wait for wait in waits if wait not in tasks])
+
+
+async def _stop(members: list[_Member]) -> None:
+    """Lets the platform end what is under way, and waits for it."""
+    for member in members:
+        with contextlib.suppress(ProcessLookupError):
+            member.process.send_signal(signal.SIGTERM)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_STOP_S):
+            await asyncio.gather(*(member.process.wait() for member in members))
+
+
+async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _die_with_parent() -> None:
+    # If the controller itself is killed, nobody else would end the platform.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
