@@ -25,6 +25,7 @@ from observatory_universe.faults.truth import Record, Truth, read
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "howto" / "faults.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 _BLOCK = re.compile(
     r"(?:^`(?P<file>[\w.-]+)`:\n\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL
 )
@@ -54,6 +55,23 @@ def home(tmp_path: Path) -> Iterator[Path]:
     thread.join()
 
 
+def _run(home: Path, script: list[str]) -> str:
+    environment = os.environ | {"COLUMNS": "160"}
+    answer = subprocess.run(
+        ["bash", "-c", "\n".join(script)], cwd=home, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
+    return answer.stdout
+
+
+def test_the_readme_starts_a_fault(home: Path) -> None:
+    # The other commands of the README want a server, and are run by the tests of the how-to.
+    script = [block["code"] for block in _BLOCK.finditer(README) if block["language"] == "sh"]
+    started = json.loads(_run(home, ["set -euo pipefail", *script]))
+    assert (started["kind"], started["target"], started["seconds"]) == ("exchange_rejects", "kraken", 60)
+    assert "trading_execution" in started["expected_areas"]
+
+
 def test_the_page_on_faults_does_what_it_says(home: Path) -> None:
     script = ["set -euo pipefail"]
     for block in _BLOCK.finditer(PAGE):
@@ -62,13 +80,9 @@ def test_the_page_on_faults_does_what_it_says(home: Path) -> None:
         elif block["language"] == "bash":
             script.append(block["code"])
     assert len(script) == 4
-    environment = os.environ | {"COLUMNS": "160"}
-    answer = subprocess.run(
-        ["bash", "-c", "\n".join(script)], cwd=home, env=environment, capture_output=True, text=True, timeout=60
-    )
-    assert (answer.returncode, answer.stderr) == (0, "")
-    assert "fault-0001: exchange_slow on kraken, grade 12, runs for 60 s" in answer.stdout
-    assert "90.0 s  feed_frozen on kucoin, grade 1, for 120 s" in answer.stdout
+    printed = _run(home, script)
+    assert "fault-0001: exchange_slow on kraken, grade 12, runs for 60 s" in printed
+    assert "90.0 s  feed_frozen on kucoin, grade 1, for 120 s" in printed
     assert [(record.kind, record.source, record.runs) for record in read(home / "var" / "truth.jsonl")] == [
         ("exchange_slow", "menu", False),
         ("smtp_down", "http", False),

@@ -35,7 +35,7 @@ class Losses:
             if due:
                 self._logged[reason] = now
         if due:
-            _LOG.warning("observatory sdk: %s (%s, %d so far)", reason, detail, total)
+            _LOG.warning("observatory sdk: %s (%s%d so far)", reason, f"{detail}, " if detail else "", total)
 
     def counts(self) -> dict[str, int]:
         """Everything counted so far, by reason."""

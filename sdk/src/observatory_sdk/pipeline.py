@@ -201,8 +201,8 @@ def configure(
     is sent by itself in the background: spans and log records when enough of them wait, metrics at `collect()`. Nothing
     is dropped either: the caller waits for the server, and is told by `collect` and `flush` when it will not take more.
 
-    Raises `ConfigurationError` for an argument that cannot work, and when the SDK is configured already. A server that
-    is down raises nothing, now or later.
+    Raises `ConfigurationError` for an argument that cannot work, and when the SDK is configured already. Without a
+    held clock a server that is down raises nothing, now or later.
     """
     global _live
     names = _checked(service_name, endpoint, token, environment, headers, services, exporters, providers)

@@ -21,7 +21,7 @@ import typer
 import observatory_sdk as obs
 from observatory_universe import access
 from observatory_universe.clock import Clock
-from observatory_universe.faults import Faults, schedule
+from observatory_universe.faults import KINDS, Faults, schedule
 from observatory_universe.faults.timing import keep
 from observatory_universe.faults.truth import Truth, TruthError
 from observatory_universe.progress import Bar, shown
@@ -36,11 +36,11 @@ _FLUSH_S: Final = 300.0
 # so many seconds before the end, every so many seconds.
 _READINGS: Final = ((3_600.0, 15.0), (86_400.0, 120.0), (float("inf"), 900.0))
 # Rare enough that most of the time nothing is wrong, long enough to be seen in thin history.
-_FAULTS: Final = """
+_FAULTS: Final = f"""
 draw:
   every: 8h
   lasting: [20m, 2h]
-  kinds: all
+  kinds: [{", ".join(sorted(kind.id for kind in KINDS.values() if kind.is_fault and not kind.real_time_only))}]
   no_faults_ratio: 0.2
 """
 
@@ -265,7 +265,7 @@ def command(make: Factory) -> Callable[..., None]:
             str, typer.Option(help="schedule: some that the seed draws; none; or the file of a schedule.")
         ] = "schedule",
         truth: Annotated[Path, typer.Option(help="File that says afterwards what went wrong.")] = Path(
-            "var/truth.jsonl"
+            "var/history.jsonl"
         ),
         until: Annotated[
             str | None, typer.Option(help="End of the history, such as 2026-03-01T12:00Z; without it now.")

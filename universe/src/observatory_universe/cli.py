@@ -18,7 +18,7 @@ from observatory_universe.faults.menu import faults_app
 from observatory_universe.faults.schedule import Schedule, ScheduleError, read
 
 if TYPE_CHECKING:
-    from observatory_universe.controller import Settings
+    from observatory_universe.controller import Settings, Wishes
 
 _MOST_PROCESSES: Final = 10
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -100,10 +100,11 @@ def main() -> None:
 
 
 async def _live(settings: "Settings", seconds: float | None, announce: Path | None) -> None:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    from observatory_universe.controller import Progress, Wishes, run
+
+    wishes, loop = Wishes(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, _wish, wishes)
 
     def reachable(url: str) -> None:
         if announce is not None:
@@ -112,16 +113,20 @@ async def _live(settings: "Settings", seconds: float | None, announce: Path | No
 
     def ready(services: int) -> None:
         if seconds is not None:
-            loop.call_later(seconds, stopping.set)
+            loop.call_later(seconds, wishes.stop.set)
         typer.echo(f"{services} services report to {settings.endpoint}")
 
-    from observatory_universe import controller
-
-    await controller.run(settings, stopping, reachable, ready)
+    await run(settings, wishes, Progress(reachable, ready))
     typer.echo("stopped")
 
 
+def _wish(wishes: "Wishes") -> None:
+    """The first signal asks for an end in order, a second one for an end at once."""
+    (wishes.hurry if wishes.stop.is_set() else wishes.stop).set()
+
+
 def _write(path: Path, document: dict[str, str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     # Whoever waits for the file must not read half of it.
     beside = path.with_name(f"{path.name}.new")
     beside.write_text(json.dumps(document), encoding="utf-8")

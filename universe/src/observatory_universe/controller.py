@@ -5,12 +5,14 @@ import contextlib
 import ctypes
 import json
 import logging
+import os
+import secrets
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +35,7 @@ from observatory_universe.users import Users
 _READY_S: Final = 60.0
 _STOP_S: Final = 20.0
 _LINE_BYTES: Final = 1024 * 1024
+_FOLDER: Final = "observatory-universe-"
 _PR_SET_PDEATHSIG: Final = 1
 _LOG = logging.getLogger(__name__)
 
@@ -68,6 +71,7 @@ class _Member:
     """One process of the platform, and what it has said of itself."""
 
     process: asyncio.subprocess.Process
+    number: int
     said: dict[str, Any] = field(default_factory=dict)
     heard: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -80,9 +84,15 @@ class _Member:
         """Takes in what it says, until it ends."""
         assert self.process.stdout is not None
         async for line in self.process.stdout:
-            self.said.update(json.loads(line))
+            # Whatever else a library prints there is not for us.
+            with contextlib.suppress(ValueError):
+                self.said.update(json.loads(line))
             self.heard.set()
         self.heard.set()
+
+    def obituary(self) -> str:
+        """How it ended."""
+        return f"process {self.number} of the platform has ended by itself (status {self.process.returncode})"
 
     async def says(self, what: str) -> Any:
         """Waits for one piece of what it says.
@@ -90,63 +100,102 @@ class _Member:
         Raises:
             UniverseError: it ended, or did not say it within a minute.
         """
-        async with asyncio.timeout(_READY_S):
-            while what not in self.said:
-                self.heard.clear()
-                if self.process.returncode is not None or self.process.stdout.at_eof():  # type: ignore[union-attr]
-                    raise UniverseError("a process of the platform ended while it started; its errors stand above")
-                await self.heard.wait()
+        try:
+            async with asyncio.timeout(_READY_S):
+                while what not in self.said:
+                    self.heard.clear()
+                    if self.process.returncode is not None or self.process.stdout.at_eof():  # type: ignore[union-attr]
+                        await self.process.wait()
+                        raise UniverseError(self.obituary())
+                    await self.heard.wait()
+        except TimeoutError:
+            raise UniverseError(f"a process of the platform did not start within {_READY_S:g} s") from None
         return self.said[what]
 
 
-async def run(
-    settings: Settings, stopping: asyncio.Event, reachable: Callable[[str], None], ready: Callable[[int], None]
-) -> None:
-    """Lives until `stopping`, or until a part of it ends by itself.
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What whoever runs the universe wants: first that it ends in order, then that it ends at once."""
 
-    Args:
-        reachable: called with the address of the fault control as soon as it answers.
-        ready: called with the number of services once all of them are at work.
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Called as the universe comes to life.
+
+    Attributes:
+        reachable: with the address of the fault control as soon as it answers.
+        ready: with the number of services once all of them are at work.
+    """
+
+    reachable: Callable[[str], None]
+    ready: Callable[[int], None]
+
+
+async def run(settings: Settings, wishes: Wishes, progress: Progress) -> None:
+    """Lives until it is to stop, or until a part of it ends by itself.
 
     Raises:
         UniverseError: it could not start, or a process of the platform has ended.
         FaultError: the file of the ground truth cannot be used.
     """
+    started = asyncio.Event()
+    living = asyncio.create_task(_live(settings, wishes, progress, started))
+    stopping = asyncio.create_task(wishes.stop.wait())
+    await asyncio.wait((living, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if stopping.done() and not started.is_set():
+        # Half a universe has nothing to bring to its end.
+        await _cancel([living])
+        return
+    await living
+    await _cancel([stopping])
+
+
+async def _live(settings: Settings, wishes: Wishes, progress: Progress, started: asyncio.Event) -> None:
     clock = Clock()
     async with AsyncExitStack() as stack:
         truth = stack.enter_context(Truth(settings.truth))
         faults = Faults(clock.now_ns, witness=truth)
         stack.callback(faults.end_all)
         control = await stack.enter_async_context(control_server(faults, truth, port=settings.port))
-        reachable(control.url)
-        users = Users(Chance(settings.seed), PACES[settings.speed].users, PACES[settings.speed].most_users)
-        far = cores(settings.seed, PACES[settings.speed], clock, faults, users.everybody())
-        folder = Path(tempfile.mkdtemp(prefix="universe-"))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        addresses = await stack.enter_async_context(opened(far, folder))
-        members = [
-            await stack.enter_async_context(_started(settings, addresses, number))
-            for number in range(settings.processes)
-        ]
-        await _introduce(members)
-        faults.listen(lambda fault, started: _tell(members, faults))
+        progress.reachable(control.url)
+        pace = PACES[settings.speed]
+        far = cores(settings.seed, pace, clock, faults, Users(Chance(settings.seed), pace.users, 0).everybody())
+        addresses = await stack.enter_async_context(opened(far, stack.enter_context(_folder())))
+        members = await _platform(stack, settings, addresses)
+        faults.listen(lambda fault, begun: _tell(members, faults))
         # What began while the platform was on its way.
         _tell(members, faults)
         tasks = [asyncio.create_task(far.browsers.run(await _sessions(members)))]
-        ready(sum([await member.says("services") for member in members]))
+        progress.ready(sum([await member.says("services") for member in members]))
+        started.set()
         tasks.append(asyncio.create_task(keep(faults, clock)))
         if settings.schedule is not None:
             tasks.append(asyncio.create_task(follow(plan(settings.schedule, settings.seed), faults, clock)))
         try:
-            await _until_over(members, tasks, stopping)
+            await _until_over(members, tasks, wishes.stop)
         finally:
-            await _stop(members)
+            await _stop(members, wishes.hurry)
             clock.hurry()
             await _cancel(tasks)
 
 
+async def _platform(stack: AsyncExitStack, settings: Settings, addresses: Addresses) -> list["_Member"]:
+    """All processes of the platform, which know of each other."""
+    secret = secrets.token_hex(16)
+    members = [
+        await stack.enter_async_context(_started(settings, addresses, secret, number))
+        for number in range(settings.processes)
+    ]
+    if len(members) > 1:
+        await _introduce(members)
+    return members
+
+
 @asynccontextmanager
-async def _started(settings: Settings, addresses: Addresses, number: int) -> AsyncIterator[_Member]:
+async def _started(settings: Settings, addresses: Addresses, secret: str, number: int) -> AsyncIterator[_Member]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -158,7 +207,7 @@ async def _started(settings: Settings, addresses: Addresses, number: int) -> Asy
         start_new_session=True,
         preexec_fn=_die_with_parent if sys.platform == "linux" else None,
     )
-    member = _Member(process)
+    member = _Member(process, number)
     listening = asyncio.create_task(member.listen())
     assignment = Assignment(
         addresses=addresses,
@@ -169,6 +218,7 @@ async def _started(settings: Settings, addresses: Addresses, number: int) -> Asy
         speed=settings.speed,
         number=number,
         processes=settings.processes,
+        secret=secret,
     )
     # By the pipe and not by the command line: that is for everybody to read, and the token is in it.
     member.tell(ASSIGNMENT.dump_json(assignment).decode())
@@ -179,6 +229,30 @@ async def _started(settings: Settings, addresses: Addresses, number: int) -> Asy
             process.kill()
             await process.wait()
         await _cancel([listening])
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder for the databases, gone at the end. Those of universes that were killed go now."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+        process = left.name.removeprefix(_FOLDER).partition("-")[0]
+        if process.isdecimal() and not _runs(int(process)):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 async def _introduce(members: list[_Member]) -> None:
@@ -220,19 +294,31 @@ async def _until_over(members: list[_Member], tasks: list[asyncio.Task[None]], s
                 task.result()
                 waits.remove(task)
             if not stopping.is_set() and any(end.done() for end in ends):
-                raise UniverseError("a process of the platform has ended by itself; its errors stand above")
+                ended = [member for member, end in zip(members, ends, strict=True) if end.done()]
+                raise UniverseError("; ".join(member.obituary() for member in ended))
     finally:
         await _cancel([wait for wait in waits if wait not in tasks])
 
 
-async def _stop(members: list[_Member]) -> None:
-    """Lets the platform end what is under way, and waits for it."""
+async def _stop(members: list[_Member], hurry: asyncio.Event) -> None:
+    """Lets the platform end what is under way, and waits for it; not longer than 20 s, and not at all in a hurry."""
     for member in members:
         with contextlib.suppress(ProcessLookupError):
             member.process.send_signal(signal.SIGTERM)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_STOP_S):
-            await asyncio.gather(*(member.process.wait() for member in members))
+    ending = asyncio.create_task(_end(members))
+    hurrying = asyncio.create_task(hurry.wait())
+    await asyncio.wait((ending, hurrying), timeout=_STOP_S, return_when=asyncio.FIRST_COMPLETED)
+    await _cancel([ending, hurrying])
+
+
+async def _end(members: list[_Member]) -> None:
+    if len(members) > 1:
+        # What one of them still has under way may need another: each stays until all have nothing left.
+        await asyncio.gather(*(member.says("drained") for member in members), return_exceptions=True)
+    for member in members:
+        if member.process.stdin is not None:
+            member.process.stdin.close()
+    await asyncio.gather(*(member.process.wait() for member in members))
 
 
 async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:

@@ -2,6 +2,8 @@
 
 Trouble
 ├── ExchangeError, ModelError, MessagingError, StateError   behind a door (`doors`)
+├── ServerError       a server of the outside world did not start or broke (`outside.program`)
+├── UniverseError     the universe cannot start, or a part of it has ended by itself (`controller`)
 ├── RegressionError   a faulty version of a service
 └── CallError         a call to a service in another process failed
 """

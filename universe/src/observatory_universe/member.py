@@ -31,13 +31,15 @@ from observatory_universe.universe import Universe
 
 SERVICE_NAME: Final = "cryptouniverse-backend"
 _FLUSH_S: Final = 5.0
+_PEERS_S: Final = 10.0
 _LINE_BYTES: Final = 1024 * 1024
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What one process of the platform is to be. `number` counts the `processes` from 0."""
+    """What one process of the platform is to be. `number` counts the `processes` from 0; they know each other by the
+    `secret`."""
 
     addresses: Addresses
     endpoint: str
@@ -47,6 +49,7 @@ class Assignment:
     speed: str
     number: int
     processes: int
+    secret: str
 
     @property
     def groups(self) -> frozenset[str]:
@@ -67,7 +70,7 @@ async def _live() -> None:
     assignment = ASSIGNMENT.validate_json(await reader.readline())
     clock = Clock()
     faults = Faults(clock.now_ns)
-    link = Link()
+    link = Link(assignment.secret)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(link.close)
         doors = await stack.enter_async_context(open_doors(assignment.addresses, clock, assignment.groups))
@@ -81,19 +84,24 @@ async def _live() -> None:
             process=chr(ord("a") + assignment.number) if assignment.processes > 1 else "",
         )
         await stack.enter_async_context(_reporting(assignment, universe))
-        calls = await stack.enter_async_context(call_server(universe.platform.services()))
-        _say({"calls": calls})
-        link.connect(json.loads(await reader.readline()))
+        if assignment.processes > 1:
+            server = call_server(universe.platform.services(), assignment.secret)
+            _say({"calls": await stack.enter_async_context(server)})
+            link.connect(json.loads(await reader.readline()))
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, universe.stop)
-        await _run(universe, reader, faults)
+        await _run(universe, assignment.processes, reader, faults)
 
 
-async def _run(universe: Universe, reader: asyncio.StreamReader, faults: Faults) -> None:
+async def _run(universe: Universe, processes: int, reader: asyncio.StreamReader, faults: Faults) -> None:
     following = asyncio.create_task(_follow(universe, reader, faults))
     telling = asyncio.create_task(_tell_sessions(universe))
     try:
         await universe.run()
+        if processes > 1:
+            # The others may still need the services here: the controller says when nobody does.
+            _say({"drained": True})
+            await asyncio.wait({following}, timeout=_PEERS_S)
     finally:
         for task in (following, telling):
             task.cancel()

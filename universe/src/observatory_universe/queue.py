@@ -29,6 +29,7 @@ class Queue:
         self._name = name
         self._most = most
         self._waiting_since_s: deque[float] = deque()
+        self._on_the_way = 0
         self._in_hand = 0
         self._came = asyncio.Event()
 
@@ -47,15 +48,15 @@ class Queue:
 
     async def offer(self, item: str, headers: dict[str, str] | None = None) -> bool:
         """Puts the item at the end, with the sender's trace in its headers. False when the queue is full."""
-        if len(self._waiting_since_s) >= self._most:
+        if len(self._waiting_since_s) + self._on_the_way >= self._most:
             return False
-        self._waiting_since_s.append(self._clock.now_s())
+        since_s = self._clock.now_s()
+        self._on_the_way += 1
         try:
             await self._cache.push(self._name, json.dumps([item, headers or {}]))
-        except BaseException:
-            # Nothing came to wait. (The newest entry: an age is not an identity.)
-            self._waiting_since_s.pop()
-            raise
+        finally:
+            self._on_the_way -= 1
+        self._waiting_since_s.append(since_s)
         self._came.set()
         return True
 
@@ -83,11 +84,11 @@ class Queue:
                 self._in_hand -= 1
 
     async def _work_one(self, work: Work) -> None:
+        # Taken off here before Redis is asked, so that no other worker asks for the same one.
+        self._waiting_since_s.popleft()
         entry = await self._cache.pop(self._name)
-        if self._waiting_since_s:
-            self._waiting_since_s.popleft()
         if entry is None:
-            # Redis has thrown the list out, or another worker was faster.
+            # Redis has thrown the list out.
             return
         item, headers = json.loads(entry)
         await work(item, headers)

@@ -6,6 +6,7 @@ annotations of the called method, so what services hand each other must be plain
 
 import inspect
 import logging
+import secrets
 import types
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -32,6 +33,7 @@ GROUPS: Final[Mapping[str, float]] = {
     "discovery": 1.0,
     "costs": 0.5,
 }
+_KNOWN_BY: Final = "X-Universe-Secret"
 _CALL_S: Final = 60.0
 _MOST_BODY_BYTES: Final = 4 * 1024 * 1024
 _LOG = logging.getLogger(__name__)
@@ -101,7 +103,8 @@ def methods(kind: type[Service]) -> dict[str, Method]:
 class Link:
     """The way to the other processes: base addresses by group, told once all of them listen."""
 
-    def __init__(self) -> None:
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
         self._peers: Mapping[str, str] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -122,7 +125,7 @@ class Link:
         """
         if self._session is None or group not in self._peers:
             raise CallError(f"no process has the group {group}")
-        headers: dict[str, str] = {"Content-Type": "application/json"}
+        headers: dict[str, str] = {"Content-Type": "application/json", _KNOWN_BY: self._secret}
         obs.inject(headers)
         try:
             async with self._session.post(
@@ -172,19 +175,29 @@ class Hosts:
 
 
 @asynccontextmanager
-async def call_server(services: Sequence[Service]) -> AsyncIterator[str]:
-    """Lets other processes call these services. Yields the base address."""
+async def call_server(services: Sequence[Service], secret: str) -> AsyncIterator[str]:
+    """Lets other processes call these services. Yields the base address.
+
+    Args:
+        secret: what a caller must know: any program of this machine, and any page in a browser on it, reaches the port.
+    """
     table = {(service.id, name): (service, method) for service in services for name, method in _offered(service)}
 
     async def answer(request: web.Request) -> web.Response:
+        if not secrets.compare_digest(request.headers.get(_KNOWN_BY, ""), secret):
+            return web.Response(status=403, text="not for you")
         found = table.get((request.match_info["service"], request.match_info["name"]))
         if found is None:
             return web.Response(status=404, text="there is no such service here")
         service, method = found
         body = await request.read()
         try:
+            arguments = method.unpack(body)
+        except ValueError as error:
+            return web.Response(status=400, text=f"these are not its arguments: {type(error).__name__}")
+        try:
             with obs.extract(request.headers):
-                result = await getattr(service, request.match_info["name"])(*method.unpack(body))
+                result = await getattr(service, request.match_info["name"])(*arguments)
         except Trouble as trouble:
             return web.Response(status=500, text=f"{type(trouble).__name__}: {trouble}")
         except Exception as error:

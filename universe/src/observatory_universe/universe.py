@@ -198,7 +198,8 @@ class Universe:
         """Takes in who came and lets go who went in another process of the platform."""
         if self.platform.has("user_onboarding_service"):
             return
-        known = {user.id for user in self.world.users.everybody()}
+        # Those who are not written down yet are not gone: only who was seen there can be.
+        known: set[str] = set()
         while not self._stopping.is_set():
             await self.clock.sleep(_LEARN_S)
             with contextlib.suppress(Trouble):

@@ -45,6 +45,7 @@ def open_screen(facts: Mapping[str, Any], console: Console | None = None) -> Scr
     welcome = (
         f"Observatory: {facts['url']}",
         f"OTLP: {facts['otlp_http']} (HTTP), {facts['otlp_grpc']} (gRPC)",
+        f"Make something go wrong in the demo platform: {facts['universe_url']}",
         "Log in (once, within 10 minutes; `observatory login` gives another link):",
         str(facts["login_url"]),
     )

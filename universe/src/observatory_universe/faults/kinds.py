@@ -53,6 +53,7 @@ class Kind:
         service: the catalogue's id of the service that shows it first.
         expected: areas whose indicators it moves. `permitted`: further areas that it may move.
         mark: what the stored telemetry shows while it runs.
+        real_time_only: it strikes the process itself, of which virtual time knows nothing.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Kind:
     expected: tuple[str, ...]
     permitted: tuple[str, ...]
     mark: str
+    real_time_only: bool = False
 
     def attributes(self, target: str | None) -> dict[str, str]:
         """The attributes by which telemetry of a fault that is aimed at `target` can be recognised."""
@@ -103,6 +105,7 @@ class _Row(BaseModel):
     expected: _Areas
     permitted: _Areas = ()
     mark: _Text
+    real_time_only: bool = False
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -161,6 +164,7 @@ def _kind(group: str, id_: str, row: _Row) -> Kind:
         expected=row.expected,
         permitted=row.permitted,
         mark=row.mark,
+        real_time_only=row.real_time_only,
     )
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from observatory_universe.errors import Trouble
+
 _LAUNCH: Final = Path(__file__).with_name("launch.py")
 # Of the environment; the rest would set these servers up in ways of its own, and holds what is none of their business.
 _KEPT: Final = ("PATH", "LD_LIBRARY_PATH")
@@ -20,7 +22,7 @@ _STOP_S: Final = 5.0
 _TAIL_LINES: Final = 15
 
 
-class ServerError(Exception):
+class ServerError(Trouble):
     """A server of the outside world did not start or broke; the message has the end of its log."""
 
 

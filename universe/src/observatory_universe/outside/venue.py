@@ -105,6 +105,8 @@ class Venue:
         self._ids = ids
         self._calls: Stream = chance.of(f"venue:{name}:calls")
         self._books: Stream = chance.of(f"venue:{name}:books")
+        # Faults draw from a stream of their own: one that comes and goes shifts nothing else.
+        self._mischance = chance.of(f"venue:{name}:faults")
         self._matching: Stream = chance.of(f"venue:{name}:matching")
         self._tape: Stream = chance.of(f"venue:{name}:tape")
         self._allowance = Allowance(clock, self._traits.limit)
@@ -219,8 +221,8 @@ class Venue:
             raise Refusal("insufficient_funds")
         placed = self._taken(symbol, side, quantity, client_id, limit_price)
         unknown_ratio = self._faults.grade("order_unknown_state", self.name)
-        if unknown_ratio is not None and self._matching.happens(unknown_ratio):
-            raise NoAnswer(breaks_off=self._matching.happens(0.5))
+        if unknown_ratio is not None and self._mischance.happens(unknown_ratio):
+            raise NoAnswer(breaks_off=self._mischance.happens(0.5))
         return placed
 
     def order(self, *, client_id: str | None = None, id: str | None = None) -> Placed:
@@ -277,7 +279,7 @@ class Venue:
             if level == 0 and thin_bps is not None:
                 # Thin: hardly anything at the touch, and then nothing for a long way.
                 size_usd *= 0.0005
-                away_bps += thin_bps * self._books.between(0.8, 1.2)
+                away_bps += thin_bps * self._mischance.between(0.8, 1.2)
             levels.append((price, round(size_usd / price, 8)))
             away_bps += self._books.between(0.25, 0.6)
         return tuple(levels)
@@ -340,14 +342,14 @@ class Venue:
         """The trades as the stream brings them: some left out, some with a price that cannot be."""
         missing = self._faults.grade("feed_gap", self.name)
         if missing is not None:
-            trades = [trade for trade in trades if not self._tape.happens(missing)]
+            trades = [trade for trade in trades if not self._mischance.happens(missing)]
         wrong = self._faults.grade("feed_bad_tick", self.name)
         if wrong is not None:
-            trades = [self._misprinted(trade) if self._tape.happens(wrong) else trade for trade in trades]
+            trades = [self._misprinted(trade) if self._mischance.happens(wrong) else trade for trade in trades]
         return trades
 
     def _misprinted(self, trade: PublicTrade) -> PublicTrade:
-        price = round(trade.price * self._tape.pick((10.0, 0.1)), SYMBOLS[trade.symbol][1])
+        price = round(trade.price * self._mischance.pick((10.0, 0.1)), SYMBOLS[trade.symbol][1])
         return PublicTrade(trade.symbol, trade.side, price, trade.quantity, trade.sequence, trade.event_time_ns)
 
     def _quotes(self, now_ns: int, skew_ns: int) -> list[Quote]:

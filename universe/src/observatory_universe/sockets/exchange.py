@@ -72,6 +72,14 @@ class CcxtExchange:
         self._opening = asyncio.Lock()
         self._ids: OrderedDict[str, str] = OrderedDict()
 
+    async def open(self) -> None:
+        """Loads ccxt and the venue's markets now, and not in the middle of the first piece of work.
+
+        Raises:
+            ExchangeError: the venue does not answer.
+        """
+        await self._ready()
+
     async def status(self) -> None:
         await self._ready()
         await self._client.status(self._ask)
