@@ -26,8 +26,9 @@ WINDOW_S = 600
 
 @dataclass(frozen=True)
 class Doorway:
-    """What a test sees of an open door: a client with a token, and the product's own counters."""
+    """What a test sees of an open door: the application, a client with a token, and the product's own counters."""
 
+    app: Starlette
     client: httpx.AsyncClient
     registry: CollectorRegistry
 
@@ -53,6 +54,7 @@ class Doors:
     folder: Path
     writers: Mapping[Signal, Writer]
     pace: Pace = field(default_factory=Pace)
+    bounds: Bounds = field(default_factory=lambda: Bounds(1 << 20))
 
     @asynccontextmanager
     async def open(self, clock: Clock) -> AsyncIterator[Doorway]:
@@ -76,8 +78,9 @@ class Doors:
         for committer in committers.values():
             committer.start()
         try:
-            async with _client(Starlette(routes=http.routes(door, tokens, Bounds(1 << 20))), token) as client:
-                yield Doorway(client, selfwatch.registry)
+            app = Starlette(routes=http.routes(door, tokens, self.bounds))
+            async with _client(app, token) as client:
+                yield Doorway(app, client, selfwatch.registry)
         finally:
             for committer in committers.values():
                 await committer.stop()

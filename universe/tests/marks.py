@@ -11,6 +11,9 @@ from evidence import Evidence, Span, median_ms, share
 
 Mark = Callable[[Evidence, Evidence, str | None], bool]
 
+# What one, two or three calls show may be chance.
+_FEW = 4
+
 MARKS: dict[str, Mark] = {}
 
 
@@ -22,8 +25,8 @@ def _mark(kind: str) -> Callable[[Mark], Mark]:
     return keep
 
 
-def _slower(now: list[Span], before: list[Span], times: float) -> bool:
-    return bool(now) and bool(before) and median_ms(now) > times * median_ms(before)
+def _slower(now: list[Span], before: list[Span], times: float, few: int = _FEW) -> bool:
+    return len(now) >= few and bool(before) and median_ms(now) > times * median_ms(before)
 
 
 @_mark("ai_provider_slow")
@@ -55,13 +58,23 @@ def _(now: Evidence, before: Evidence, target: str | None) -> bool:
 
 @_mark("ai_cache_ratio_drop")
 def _(now: Evidence, before: Evidence, target: str | None) -> bool:
-    def cached(seen: Evidence) -> float:
-        long = [
-            c for c in seen.model_calls(target) if int(str(c.attributes.get("gen_ai.usage.input_tokens", 0))) > 1_200
-        ]
-        return share(long, lambda call: int(str(call.attributes.get("gen_ai.usage.cache_read.input_tokens", 0))) > 0)
+    def long(seen: Evidence) -> list[Span]:
+        return [c for c in seen.model_calls(target) if _number(c, "gen_ai.usage.input_tokens") > 1_200]
 
-    return bool(now.model_calls(target)) and cached(before) > 0 and cached(now) < 0.5 * cached(before)
+    def hits(call: Span) -> bool:
+        return _number(call, "gen_ai.usage.cache_read.input_tokens") > 0
+
+    def asked(call: Span) -> tuple[object, object]:
+        return call.service, call.attributes["gen_ai.request.model"]
+
+    # A service begins all its prompts for a model alike: where one hit, the later ones do.
+    warm = {asked(call) for call in long(before) if hits(call)}
+    again = [call for call in long(now) if asked(call) in warm]
+    return bool(again) and share(again, hits) < 0.5
+
+
+def _number(span: Span, attribute: str) -> int:
+    return int(str(span.attributes.get(attribute, 0)))
 
 
 @_mark("ai_miscalibrated")
@@ -113,7 +126,7 @@ def _(now: Evidence, before: Evidence, target: str | None) -> bool:
 def _(now: Evidence, before: Evidence, target: str | None) -> bool:
     made = {span.attributes["signal.id"] for span in now.named("signal.generate")}
     outcomes = [event for event in now.told("signal.outcome") if event.attributes["signal.id"] in made]
-    return len(outcomes) >= 2 and share(outcomes, lambda event: event.attributes["signal.outcome.won"] is True) < 0.4
+    return len(outcomes) >= _FEW and share(outcomes, lambda event: event.attributes["signal.outcome.won"] is True) < 0.4
 
 
 @_mark("exchange_slow")
@@ -129,7 +142,8 @@ def _(now: Evidence, before: Evidence, target: str | None) -> bool:
 
 @_mark("order_unknown_state")
 def _(now: Evidence, before: Evidence, target: str | None) -> bool:
-    return bool(now.named("order.execute", order_status="unknown"))
+    orders = now.named("order.execute", order_status="unknown")
+    return any(target in (None, order.attributes["exchange.id"]) for order in orders)
 
 
 @_mark("order_duplicate")
@@ -189,10 +203,16 @@ def _(now: Evidence, before: Evidence, target: str | None) -> bool:
     return any(float(str(s["position.size.allowed"])) > float(str(s["position.size.intended"])) for s in sized)
 
 
+_MESSAGES = "market_data.messages"
+
+
 @_mark("feed_frozen")
 def _(now: Evidence, before: Evidence, target: str | None) -> bool:
+    times_ns = [p.time_ns for p in now.points if (p.metric, p.attributes.get("exchange.id")) == (_MESSAGES, target)]
+    newest_ns, oldest_ns = max(times_ns, default=0), min(times_ns, default=0)
+    lately = now.within(newest_ns - 4 * 10**9, newest_ns + 1)
     is_up = now.last("market_data.connection.up", exchange_id=target) == 1
-    return is_up and now.growth("market_data.messages", exchange_id=target) == 0
+    return is_up and newest_ns - oldest_ns > 3e9 and lately.growth(_MESSAGES, exchange_id=target) == 0
 
 
 @_mark("feed_gap")
@@ -210,13 +230,13 @@ def _(now: Evidence, before: Evidence, target: str | None) -> bool:
 
 @_mark("feed_bad_tick")
 def _(now: Evidence, before: Evidence, target: str | None) -> bool:
-    return bool(now.told("market_data.bad_tick"))
+    return any(target in (None, tick.attributes["exchange.id"]) for tick in now.told("market_data.bad_tick"))
 
 
 @_mark("risk_guard_dead")
 def _(now: Evidence, before: Evidence, target: str | None) -> bool:
     checks = Counter(span.attributes["risk.limit.name"] for span in now.named("risk.limit.check"))
-    return bool(checks) and not checks[target]
+    return checks.total() >= _FEW and not checks[target]
 
 
 @_mark("risk_breach_storm")
@@ -231,7 +251,8 @@ def _(now: Evidence, before: Evidence, target: str | None) -> bool:
 
 @_mark("risk_stress_slow")
 def _(now: Evidence, before: Evidence, target: str | None) -> bool:
-    return _slower(now.named("risk.stress_test"), before.named("risk.stress_test"), 4)
+    # There are few of them, and slow ones are fewer.
+    return _slower(now.named("risk.stress_test"), before.named("risk.stress_test"), 4, few=2)
 
 
 @_mark("ledger_drift")
@@ -260,7 +281,8 @@ def _(now: Evidence, before: Evidence, target: str | None) -> bool:
 
 @_mark("payment_outage")
 def _(now: Evidence, before: Evidence, target: str | None) -> bool:
-    return bool(now.named("payment.process", payment_status="declined", payment_decline_reason="rail_down"))
+    declined = now.named("payment.process", payment_status="declined", payment_decline_reason="rail_down")
+    return any(target in (None, payment.attributes["payment.rail"]) for payment in declined)
 
 
 @_mark("profit_share_wrong")
@@ -282,7 +304,8 @@ def _(now: Evidence, before: Evidence, target: str | None) -> bool:
 
 @_mark("strategy_failing")
 def _(now: Evidence, before: Evidence, target: str | None) -> bool:
-    return bool(now.named("strategy.execute", observatory_outcome_reason="strategy_error"))
+    failed = now.named("strategy.execute", observatory_outcome_reason="strategy_error")
+    return any(target in (None, run.attributes["strategy.id"]) for run in failed)
 
 
 @_mark("price_change")
@@ -318,8 +341,9 @@ def _(now: Evidence, before: Evidence, target: str | None) -> bool:
 @_mark("login_storm")
 def _(now: Evidence, before: Evidence, target: str | None) -> bool:
     failed = now.told("auth.attempt", observatory_outcome="failure")
-    subjects = Counter(str(sorted(event.attributes.items())) for event in failed)
-    return subjects.total() > 10 and bool(now.told("security.event", security_kind="login_storm"))
+    subjects = Counter(event.attributes["platform.subject"] for event in failed)
+    told = {event.attributes["security.subject"] for event in now.told("security.event", security_kind="login_storm")}
+    return any(subjects[subject] >= 10 for subject in told)
 
 
 @_mark("key_new_origin")
@@ -355,14 +379,14 @@ def _(now: Evidence, before: Evidence, target: str | None) -> bool:
 
 @_mark("cpu_hog")
 def _(now: Evidence, before: Evidence, target: str | None) -> bool:
-    return now.growth("observatory.service.cpu.time", observatory_service="enterprise_system_optimization") > 0.5
+    return now.growth("observatory.service.cpu.time", observatory_service="enterprise_system_optimization") > 0.3
 
 
 @_mark("dependency_slow")
 def _(now: Evidence, before: Evidence, target: str | None) -> bool:
     mine = [span for span in now.spans if str(span.name).startswith(f"{target}.")]
     earlier = [span for span in before.spans if str(span.name).startswith(f"{target}.")]
-    return bool(mine) and median_ms(mine) > median_ms(earlier) + 300
+    return len(mine) >= _FEW and median_ms(mine) > median_ms(earlier) + 300
 
 
 @_mark("retry_storm")
@@ -382,7 +406,7 @@ def _(now: Evidence, before: Evidence, target: str | None) -> bool:
 
 @_mark("quiet_market")
 def _(now: Evidence, before: Evidence, target: str | None) -> bool:
-    return 0 < now.rate("market_data.messages") < 0.7 * before.rate("market_data.messages")
+    return 0 < now.rate(_MESSAGES) < 0.7 * before.rate(_MESSAGES)
 
 
 @_mark("planned_deployment")
@@ -392,9 +416,27 @@ def _(now: Evidence, before: Evidence, target: str | None) -> bool:
 
 @_mark("traffic_growth")
 def _(now: Evidence, before: Evidence, target: str | None) -> bool:
-    def begun(seen: Evidence) -> int:
-        return len(seen.named("chat_integration_service.receive")) + len(
-            seen.named("strategy_marketplace_service.browse")
-        )
+    return _seconds(now) > 10 and _begun_by_users(now) > 1.5 * _begun_by_users(before)
 
-    return begun(now) > 1.4 * begun(before)
+
+_USERS_BEGIN_WITH = {
+    "chat_integration_service.receive",
+    "crypto_payment_service.pay",
+    "oauth_service.sign_in",
+    "signal_channel_service.subscribe",
+    "strategy_marketplace_service.browse",
+    "strategy_submission_service.submit",
+    "user_onboarding_service.onboard",
+    "user_opportunity_discovery.scan",
+}
+
+
+def _begun_by_users(seen: Evidence) -> float:
+    """How many things users begin in a second."""
+    begun = [span for span in seen.spans if not span.parent_id and span.name in _USERS_BEGIN_WITH]
+    return len(begun) / max(_seconds(seen), 1.0)
+
+
+def _seconds(seen: Evidence) -> float:
+    times_ns = [span.start_ns for span in seen.spans]
+    return (max(times_ns) - min(times_ns)) / 1e9 if times_ns else 0.0

@@ -11,7 +11,6 @@ from opentelemetry.trace import StatusCode
 from observatory_universe.chance import Chance
 from observatory_universe.clock import Clock
 from observatory_universe.direct.cache import MemoryCache
-from observatory_universe.faults import Faults
 from observatory_universe.ids import Ids
 from observatory_universe.queue import Queue
 from observatory_universe.universe import Universe
@@ -87,7 +86,7 @@ def test_no_two_runs_give_the_same_id() -> None:
 
 def _queue(most: int) -> Queue:
     clock = Clock()
-    return Queue(clock, MemoryCache(clock, Faults(clock.now_ns)), "things", most)
+    return Queue(clock, MemoryCache(clock), "things", most)
 
 
 @pytest.mark.parametrize("most", [1, 3])
@@ -117,7 +116,7 @@ async def test_work_that_raises_does_not_stop_the_queue(caplog: pytest.LogCaptur
 
 async def test_a_queue_that_redis_has_thrown_out_goes_on_with_what_comes(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
-    cache = MemoryCache(clock, Faults(clock.now_ns))
+    cache = MemoryCache(clock)
     queue, worked_off = Queue(clock, cache, "things", 10), []
 
     async def work(item: str, headers: dict[str, str]) -> None:

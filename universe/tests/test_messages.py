@@ -14,6 +14,8 @@ import pytest
 from aiosmtplib import SMTP, SMTPResponseException
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
+from websockets.protocol import State
+from websockets.typing import Origin
 
 from observatory_universe.chance import Chance
 from observatory_universe.clock import Clock
@@ -643,6 +645,18 @@ async def test_what_no_browser_says_ends_the_session(live_world: World) -> None:
                 await connect(f"ws://127.0.0.1:{server.port}{path}", proxy=None)
 
 
+async def test_a_page_from_elsewhere_gets_no_session(live_world: World) -> None:
+    server = SessionServer(live_world.clock)
+    async with running(server.serve()), hold(server, "ops") as browser:
+        url = f"ws://127.0.0.1:{server.port}/sessions/ops"
+        for origin in ("http://evil.example", "null", "http://127.0.0.1.evil.example", "http://["):
+            with pytest.raises(InvalidStatus, match="403"):
+                await connect(url, origin=Origin(origin), proxy=None)
+        assert browser.state is State.OPEN
+        async with connect(url, origin=Origin("http://localhost:8000"), proxy=None, close_timeout=1.0):
+            await browser.wait_closed()
+
+
 async def test_browsers_come_back_to_a_platform_that_was_started_anew(live_world: World) -> None:
     browsers = Browsers(live_world.clock, live_world.chance, live_world.faults)
     browsers.know(people(4, "websocket"))
@@ -668,6 +682,28 @@ async def hold(server: SessionServer, user_id: str) -> AsyncIterator[ClientConne
 
 
 # Both kinds of doors.
+
+
+async def test_faults_of_the_far_ends_shift_nothing_else() -> None:
+    async def happen(faulty: bool) -> tuple[float, list[str]]:
+        world = make("direct")
+        async with reach_bot(world, command_gap_s=3.0) as (bot, _), reach_mail(world) as (_, mail):
+            bot.know(people(5, "telegram"))
+            if faulty:
+                for kind in ("telegram_429_burst", "smtp_down", "dead_letters"):
+                    world.faults.begin(kind, grade=0.5)
+            for _ in range(20):
+                with contextlib.suppress(MessagingError):
+                    await mail.send("a@example.com", "s", "t")
+                for chat in (1_000_000_001, 1_000_000_002):
+                    with contextlib.suppress(BotRefusedError):
+                        await bot.send_message(chat, "x")
+            world.faults.end_all()
+            await bot.pending()
+            await world.clock.sleep(60.0)
+            return world.clock.now_s(), [f"{update.chat} {update.text}" for update in await bot.pending(10_000)]
+
+    assert await happen(faulty=True) == await happen(faulty=False)
 
 
 async def test_without_sockets_the_same_seed_gives_the_same_happenings() -> None:

@@ -3,12 +3,16 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from at_rest import Rest
 
+from observatory_universe.credits.ledger import CreditLedger
+from observatory_universe.direct.tables import MemoryTables
+from observatory_universe.doors.state import StateError
 from observatory_universe.trade import Position
 
 
@@ -99,6 +103,57 @@ def test_a_drifting_ledger_goes_on_from_what_it_wrote(rest: Rest) -> None:
     rest.do(ledger.book("a", "usage", Decimal(-1), "two"))
     assert _booked(rest) == [(10, 0, Decimal("10.25")), (-1, Decimal("10.25"), Decimal("9.25"))]
     assert rest.do(ledger.read("a")) == Decimal("9.25")
+
+
+def test_what_a_ledger_drifted_by_is_taken_back_when_the_fault_ends(rest: Rest) -> None:
+    ledger = rest.platform.credit_ledger
+    fault = rest.faults.begin("ledger_drift", grade=2)
+    rest.looks("ledger_drift", 1)
+    for account, amount in (("a", 10), ("b", 3), ("b", -4)):
+        rest.do(ledger.book(account, "usage", Decimal(amount), f"{account}{amount}"))
+    rest.faults.end(fault.id)
+    rest.looks("ledger_drift", 2)
+    # Of what "b" got too much it has spent some: that is not taken back.
+    assert _booked(rest)[3:] == [(-2, 12, 10), (-3, 3, 0)]
+    assert rest.do(ledger.balances(["a", "b"])) == {"a": 10, "b": 0}
+
+
+def test_entries_of_an_account_are_told_in_the_order_in_which_they_were_booked(rest: Rest) -> None:
+    class Distant(MemoryTables):
+        """Answers come back in another order than the one in which they were given."""
+
+        async def book(self, *args: Any, **options: Any) -> Any:
+            booking = await super().book(*args, **options)
+            await rest.world.clock.sleep(rest.world.chance.of(str(args[3])).between(0.0, 0.01))
+            return booking
+
+    doors = replace(rest.world.doors, tables=Distant(rest.world.clock))
+    ledger = CreditLedger(replace(rest.world, doors=doors))
+
+    async def book() -> None:
+        await asyncio.gather(*(ledger.book("ab"[n % 2], "purchase", Decimal(1), f"k{n}") for n in range(60)))
+
+    rest.do(book())
+    for account in "ab":
+        told = [e for e in rest.events("credit.transaction") if e["user.id"] == account]
+        assert [_amount(e["credit.balance_after"]) for e in told] == list(range(1, 31))
+    assert len(ledger._locks) == 0
+
+
+def test_whoever_waits_too_long_for_an_account_is_told_so(rest: Rest) -> None:
+    ledger = rest.platform.credit_ledger
+
+    async def book() -> list[Any]:
+        fault = rest.faults.begin("pool_leak", grade=20)
+        await rest.world.doors.tables.leak(20)
+        bookings = (ledger.book("a", "usage", Decimal(1), f"k{n}") for n in range(5))
+        failed = await asyncio.gather(*bookings, return_exceptions=True)
+        await rest.world.doors.tables.leak(0)
+        rest.faults.end(fault.id)
+        return failed
+
+    assert {type(error) for error in rest.do(book())} == {StateError}
+    assert rest.do(ledger.book("a", "usage", Decimal(1), "later"))
 
 
 def test_a_double_charge_is_told_twice_under_one_key(rest: Rest) -> None:

@@ -1,21 +1,29 @@
 """Services that keep state or limits, one by one: when all is well, and with each of their faults."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
+from statistics import fmean
 
 import pytest
 from at_rest import Rest, world_of
 
 from observatory_universe.clock import Clock
+from observatory_universe.doors.exchange import Candle
 from observatory_universe.errors import RegressionError, Trouble
+from observatory_universe.faults import KINDS
 from observatory_universe.infrastructure.background import BackgroundServiceManager, Job
 from observatory_universe.infrastructure.tuning import EnterpriseSystemOptimization
-from observatory_universe.market import MarketEvent
+from observatory_universe.market import VENUES, MarketEvent
+from observatory_universe.market_data.history import Replay, replay
+from observatory_universe.mishaps import LoginStorm, Mishap, MockInProduction, RiskBreachStorm, UserRunaway
 from observatory_universe.pace import PACES
 from observatory_universe.platform import Platform
-from observatory_universe.trade import Order
+from observatory_universe.trade import Order, Position
 from observatory_universe.users import User
 
 
@@ -94,7 +102,68 @@ def test_stale_correlations_are_used_on_and_not_told(rest: Rest) -> None:
     assert rest.do(engine.compute()) == newest
     assert len(rest.facts("risk.correlation.compute")) == len(rest.facts("portfolio.optimise")) == 1
     rest.faults.end(fault.id)
+    rest.do(rest.world.clock.sleep(600))
     assert rest.do(engine.compute()) != newest
+
+
+def test_correlations_are_those_of_the_market(rest: Rest) -> None:
+    found = rest.do(rest.platform.correlation_analysis_engine.compute())
+    assert len(found) == 15
+    # Two thirds of what a symbol does, the whole market does.
+    assert 0.2 < fmean(found.values()) < 0.65
+
+
+def test_the_value_at_risk_follows_what_is_held(rest: Rest) -> None:
+    calculate = rest.platform.risk_calculation_engine.calculate
+    assert rest.do(calculate(rest.user)) == 0
+    found = []
+    for symbol in ("BTC/USDT", "SOL/USDT"):
+        cash_usd = float(rest.do(rest.world.portfolios.read(rest.user)).cash_usd)
+        held = 0.3 * cash_usd / 100
+        position = Position(symbol, "buy", held, 100.0, Decimal(0), 0.0, "s-1", "signal-1", None, "kraken", None)
+        rest.do(_hold(rest, position))
+        found.append(rest.do(calculate(rest.user)))
+    assert 0 < found[0] < found[1] < 0.1
+
+
+async def _hold(rest: Rest, position: Position) -> None:
+    async with rest.world.portfolios.changing(rest.user) as portfolio:
+        portfolio.positions = {position.symbol: position}
+
+
+def test_better_weights_move_less_than_equal_ones(rest: Rest) -> None:
+    turnover_ratio = rest.do(rest.platform.portfolio_optimization_engine.optimise(rest.user))
+    (told,) = rest.facts("portfolio.optimise")
+    before, after = (float(str(told[f"portfolio.objective.{name}"])) for name in ("before", "after"))
+    assert after >= before > 0
+    assert 0 <= turnover_ratio <= 1
+
+
+def _hour(*closes: float, volume: float = 1.0) -> list[Candle]:
+    return [
+        Candle(n * 60_000_000_000, before, max(before, after), min(before, after), after, volume)
+        for n, (before, after) in enumerate(pairwise((closes[0], *closes)))
+    ]
+
+
+def test_each_kind_of_strategy_has_a_rule_of_its_own() -> None:
+    rising, pendulum = _hour(*range(100, 160)), _hour(*(100 + n % 2 for n in range(60)))
+    assert replay("momentum", rising, 0.0) == Replay(pytest.approx(159 / 101 - 1), 1, 0.0)
+    assert replay("sentiment_swing", rising, 0.0).return_ratio < 0 < replay("breakout", rising, 0.0).return_ratio
+    assert replay("volume_surge", rising, 0.0) == Replay(0.0, 0, 0.0)
+    surging = [*rising[:30], replace(rising[30], volume=5.0), *rising[31:]]
+    assert replay("volume_surge", surging, 0.0) == Replay(pytest.approx(1 / 130), 1, 0.0)
+    assert replay("momentum", pendulum, 0.001).return_ratio < replay("momentum", pendulum, 0.0).return_ratio
+    assert replay("momentum", rising[:45], 0.0).missing_ratio == 0.25
+    assert replay("momentum", [], 0.0) == Replay(0.0, 0, 1.0)
+
+
+def test_only_what_is_traded_enough_passes_the_filter(rest: Rest) -> None:
+    prices, sieve = rest.platform.real_market_data_service, rest.platform.dynamic_asset_filter
+    volumes_usd = rest.do(prices.volumes("SOL/USDT"))
+    assert set(volumes_usd) == set(VENUES)
+    assert min(volumes_usd.values()) > 1_000_000
+    assert rest.do(sieve.filter(["SOL/USDT", "DOGE/USDT"], len(VENUES))) == ["SOL/USDT"]
 
 
 def test_a_slow_stress_test_takes_many_times_as_long(rest: Rest) -> None:
@@ -243,6 +312,7 @@ def test_each_release_is_told_once(rest: Rest, kind: str, service: str) -> None:
 
 def test_the_pool_and_redis_are_reported_as_they_are(rest: Rest) -> None:
     def used() -> float:
+        rest.do(rest.platform.credit_ledger.report())
         rest.do(rest.platform.resource_monitor.sample())
         return rest.gauges("db.client.connection.count", "db.client.connection.state")["used"]
 
@@ -251,6 +321,14 @@ def test_the_pool_and_redis_are_reported_as_they_are(rest: Rest) -> None:
     rest.looks("pool_leak", 1)
     assert used() == before + 5
     rest.faults.end(fault.id)
+    rest.looks("pool_leak", 1)
+    assert used() == before
+    # One ends and the next one begins between two looks.
+    for grade in (5, 7):
+        fault = rest.faults.begin("pool_leak", grade=grade)
+        rest.looks("pool_leak", 1)
+        rest.faults.end(fault.id)
+    assert used() == before + 7
     rest.looks("pool_leak", 1)
     assert used() == before
     assert min(rest.gauges("redis.memory.used", "observatory.service").values()) > 0
@@ -273,11 +351,9 @@ def test_a_squeezed_redis_throws_keys_out_until_the_fault_ends(rest: Rest) -> No
     assert rest.do(cache.status()).max_memory_bytes == most_bytes
 
 
-def test_a_key_is_claimed_once_and_state_is_kept(rest: Rest) -> None:
+def test_a_key_is_claimed_once_and_is_no_state(rest: Rest) -> None:
     state = rest.platform.state_coordinator
     assert [rest.do(state.claim("order:1")) for _ in range(2)] == [True, False]
-    rest.do(state.write("mode", "live"))
-    assert rest.do(state.read("mode")) == "live"
     assert rest.do(state.read("order:1")) is None
 
 
@@ -303,6 +379,65 @@ def test_a_login_storm_is_told_at_most_every_ten_seconds(rest: Rest) -> None:
     assert {told["observatory.outcome"] for told in attempts} == {"failure"}
     assert len({told["platform.subject"] for told in attempts}) == 1
     assert 3 <= len(rest.events("security.event")) <= 4
+
+
+def _suffers_slowly(rest: Rest, mishap: type[Mishap], grade: float) -> None:
+    """Twenty minutes of the fault at the pace at which history is written."""
+    factor = PACES["history"].mishap_factor
+    slow, fault = mishap(rest.platform, factor), rest.faults.begin(mishap.kind, grade=grade)
+    passed_s = 0.0
+    while passed_s < 1_200:
+        rest.do(slow.look())
+        rest.do(rest.world.clock.sleep(mishap.every_s / factor))
+        passed_s += mishap.every_s / factor
+    rest.faults.end(fault.id)
+    rest.do(slow.look())
+
+
+@pytest.mark.parametrize("kind", [LoginStorm, MockInProduction, RiskBreachStorm, UserRunaway])
+def test_the_weakest_fault_leaves_something_behind_at_the_slowest_pace(rest: Rest, kind: type[Mishap]) -> None:
+    _suffers_slowly(rest, kind, KINDS[kind.kind].grade.least)
+    found: dict[type[Mishap], Callable[[], int]] = {
+        LoginStorm: lambda: len(rest.events("security.event")),
+        MockInProduction: lambda: len(rest.events("security.event")),
+        RiskBreachStorm: lambda: sum(bool(c["risk.limit.breached"]) for c in rest.facts("risk.limit.check")),
+        UserRunaway: lambda: len(rest.facts("chat_integration_service.receive")) - 8,
+    }
+    assert found[kind]() > 0
+
+
+def test_what_has_begun_half_way_is_ended_too(rest: Rest) -> None:
+    class Broken(Mishap):
+        kind = "failover_fails"
+        ended = 0
+
+        async def begin(self, grade: float) -> None:
+            raise Trouble("half way")
+
+        async def end(self) -> None:
+            self.ended += 1
+
+    broken, fault = Broken(rest.platform), rest.faults.begin("failover_fails")
+    for _ in range(2):
+        with pytest.raises(Trouble):
+            rest.do(broken.look())
+    rest.faults.end(fault.id)
+    for _ in range(2):
+        rest.do(broken.look())
+    assert broken.ended == 1
+
+
+@pytest.mark.parametrize("grade", [2, 6])
+def test_a_call_that_fails_is_tried_as_often_as_the_storms_grade_says(rest: Rest, grade: int) -> None:
+    fault = rest.faults.begin("retry_storm", grade=grade)
+    tried = []
+    for _ in range(40):
+        rest.forget()
+        with contextlib.suppress(Trouble):
+            rest.do(rest.platform.market_analysis_service.analyse("SOL/USDT"))
+        tried.append(len(rest.spans("real_market_data_service.candles")))
+    rest.faults.end(fault.id)
+    assert max(tried) == grade
 
 
 def test_one_wrong_password_is_no_storm(rest: Rest) -> None:
@@ -360,6 +495,13 @@ def test_a_runaway_user_has_most_of_the_chats(rest: Rest) -> None:
     # Two in a second; the time that the answers take counts, too.
     assert len(chats) >= 38
     assert len({chat["user.id"] for chat in chats}) == 1
+
+
+def test_a_runaway_users_program_is_not_stopped_by_the_limit_for_people(rest: Rest) -> None:
+    rest.suffers("user_runaway", 30, grade=100)
+    chats = rest.facts("chat_integration_service.receive")
+    assert len(chats) >= 270
+    assert {chat["observatory.outcome"] for chat in chats if "observatory.outcome" in chat} <= {"success"}
 
 
 async def test_memory_is_taken_and_given_back_in_the_machines_time() -> None:

@@ -18,7 +18,6 @@ from observatory_universe.clock import Clock
 from observatory_universe.direct.cache import MemoryCache
 from observatory_universe.direct.tables import MemoryTables
 from observatory_universe.doors.state import CACHE_BYTES, Booking, Cache, StateError, Tables
-from observatory_universe.faults import Faults
 from observatory_universe.outside.postgres import PostgresServer, postgres_server
 from observatory_universe.outside.redis import RedisServer, redis_server
 from observatory_universe.sockets.cache import RedisCache
@@ -46,10 +45,6 @@ class HeldClock(Clock):
         await asyncio.sleep(0)
 
 
-def no_faults() -> Faults:
-    return Faults(lambda: 0)
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def redis(tmp_path_factory: Any) -> AsyncIterator[RedisServer]:
     async with redis_server(tmp_path_factory.mktemp("redis")) as server:
@@ -75,7 +70,7 @@ async def live_cache(redis: RedisServer) -> AsyncIterator[RedisCache]:
 @pytest.fixture(params=KINDS)
 def cache(request: Any) -> Any:
     if request.param == "direct":
-        return MemoryCache(Clock(), no_faults())
+        return MemoryCache(Clock())
     return request.getfixturevalue("live_cache")
 
 
@@ -99,7 +94,7 @@ async def live_tables(postgres: PostgresServer, sql: Any) -> AsyncIterator[Postg
 @pytest.fixture(params=KINDS)
 def tables(request: Any) -> Any:
     if request.param == "direct":
-        return MemoryTables(HeldClock(), no_faults(), POOL_SIZE)
+        return MemoryTables(HeldClock(), POOL_SIZE)
     return request.getfixturevalue("live_tables")
 
 
@@ -165,9 +160,7 @@ async def test_a_count_starts_anew_some_time_after_its_first_however_often_it_is
 async def test_a_queue_gives_its_items_in_the_order_they_came(cache: Cache) -> None:
     assert await cache.pop("jobs") is None
     assert [await cache.push("jobs", item) for item in "abc"] == [1, 2, 3]
-    assert await cache.length("jobs") == 3
     assert [await cache.pop("jobs") for _ in range(4)] == ["a", "b", "c", None]
-    assert await cache.length("jobs") == 0
 
 
 async def test_no_item_is_taken_twice(cache: Cache) -> None:
@@ -177,7 +170,7 @@ async def test_no_item_is_taken_twice(cache: Cache) -> None:
     assert sorted(int(item) for item in taken if item) == list(range(30))
 
 
-@pytest.mark.parametrize("misuse", ["read", "count", "push", "pop", "length"])
+@pytest.mark.parametrize("misuse", ["read", "count", "push", "pop"])
 async def test_a_key_that_holds_something_else_is_refused(cache: Cache, misuse: str) -> None:
     await cache.write("text", "x")
     await cache.push("list", "x")
@@ -186,7 +179,6 @@ async def test_a_key_that_holds_something_else_is_refused(cache: Cache, misuse: 
         "count": lambda: cache.count("text", 1),
         "push": lambda: cache.push("text", "y"),
         "pop": lambda: cache.pop("text"),
-        "length": lambda: cache.length("text"),
     }
     with pytest.raises(StateError):
         await calls[misuse]()
@@ -214,8 +206,10 @@ async def test_a_squeezed_server_throws_keys_out_and_keeps_its_share(cache: Cach
         await cache.write(f"new{number}", "x" * 300, 3_600)
     under = await cache.status()
     left = [number for number in range(1_000) if await cache.read(f"k{number}") is not None]
+    # To be looked at costs the server memory, too, and may cost it a key.
+    evicted = (await cache.status()).evicted_keys - before.evicted_keys
     # A server draws from what was not used for a second or more, so some of the new ones may have gone too.
-    assert 1_000 - len(left) <= under.evicted_keys - before.evicted_keys <= 1_100 - len(left)
+    assert 1_000 - len(left) <= evicted <= 1_100 - len(left)
     assert share * 1_000 - 250 < len(left) <= share * 1_000 + 20
     assert 0.9 < under.used_memory_bytes / under.max_memory_bytes < 1.1
     await cache.squeeze(share)
@@ -229,7 +223,7 @@ async def test_a_squeezed_server_throws_keys_out_and_keeps_its_share(cache: Cach
 
 
 async def test_without_a_socket_exactly_what_was_not_used_for_longest_goes() -> None:
-    cache = MemoryCache(HeldClock(), no_faults())
+    cache = MemoryCache(HeldClock())
     for number in range(10):
         await cache.write(f"k{number}", "x" * 300)
     await cache.read("k0")
@@ -282,7 +276,7 @@ async def test_a_server_that_is_gone_is_an_error_in_time(tmp_path: Path) -> None
 
 async def test_without_a_socket_an_hour_is_an_hour_of_the_clock() -> None:
     clock = HeldClock()
-    cache = MemoryCache(clock, no_faults())
+    cache = MemoryCache(clock)
     await cache.write("k", "x", 3_600)
     await cache.count("c", 3_600)
     await clock.sleep(3_599)
@@ -293,7 +287,7 @@ async def test_without_a_socket_an_hour_is_an_hour_of_the_clock() -> None:
 
 async def test_without_a_socket_what_nobody_reads_again_is_forgotten_too() -> None:
     clock = HeldClock()
-    cache = MemoryCache(clock, no_faults())
+    cache = MemoryCache(clock)
     empty = await cache.status()
     for number in range(5_000):
         await cache.write(f"k{number % 100}", "x" * 100, 60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from observatory_sdk import conventions, facts
+from observatory_sdk.attach import attach
 from observatory_sdk.calls import service
 from observatory_sdk.errors import ConfigurationError, DeliveryError, FactError, SdkError
 from observatory_sdk.frame import feature, outcome
@@ -19,6 +20,7 @@ __all__ = [
     "Providers",
     "SdkError",
     "Telemetry",
+    "attach",
     "configure",
     "conventions",
     "extract",

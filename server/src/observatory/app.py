@@ -7,7 +7,7 @@ import contextlib
 import fcntl
 import logging
 import os
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,12 +16,13 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from observatory import api, areas, catalogue, state, store
+from observatory import api, areas, catalogue, collect, state, store
 from observatory.api import health_json
 from observatory.auth import Tokens
 from observatory.clock import Clock
-from observatory.errors import StoreError
+from observatory.errors import BodyError, Overloaded, StoreError
 from observatory.ingest import Bounds, Budget, Committer, Door, Pace, http
+from observatory.ingest.budget import Lease
 from observatory.ingest.intents import Intents
 from observatory.ingest.known import KnownBodies
 from observatory.otlp.signals import Signal
@@ -60,6 +61,7 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
     """
     clock = clock or Clock()
     selfwatch = Selfwatch()
+    collectors = collect.load(settings.collectors_file)
     async with AsyncExitStack() as stack:
         stack.enter_context(sole_owner(settings.data_dir))
         control = await state.open_store(settings.state_dsn)
@@ -75,6 +77,7 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         tick = Tick(telemetry.ticking, services, areas.load(), clock, snapshots, selfwatch, knobs)
         await _in_background(stack, tick.run(), "tick")
         await _in_background(stack, tokens.refresh(), "tokens")
+        await _collect(stack, collectors, door, clock, selfwatch)
         web = _web(settings, clock, selfwatch, tokens, door, snapshots, services)
         web.state.back_up = partial(_back_up, telemetry, settings.backups, clock)
         yield Observatory(settings, clock, selfwatch, control, tokens, telemetry, door, snapshots, web)
@@ -109,6 +112,29 @@ async def _door(
         committer.start()
         stack.push_async_callback(committer.stop)
     return Door(committers, Budget(settings.queue_bytes, selfwatch), clock, selfwatch)
+
+
+async def _collect(
+    stack: AsyncExitStack, targets: Sequence[collect.Target], door: Door, clock: Clock, selfwatch: Selfwatch
+) -> None:
+    if not targets:
+        return
+    collectors = collect.Collectors(targets, partial(_take_own, door), clock)
+    selfwatch.registry.register(collectors.standings)
+    await _in_background(stack, collectors.run(), "collect")
+
+
+async def _take_own(door: Door, body: bytes) -> None:
+    """What our own collectors saw goes the way of every sender's metrics, under the same bound."""
+    lease = Lease(door.budget, Signal.METRICS)
+    try:
+        lease.grow(len(body))
+        await door.offer(Signal.METRICS, body, lease, "collect")
+    except (BodyError, Overloaded) as error:
+        door.refuse(Signal.METRICS, error)
+        raise
+    finally:
+        lease.end_of_request()
 
 
 def _replay(intents: Intents, committers: dict[Signal, Committer]) -> None:

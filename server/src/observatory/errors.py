@@ -6,6 +6,7 @@ ObservatoryError
 │   └── MigrationError      a migration or view could not be applied
 ├── CatalogueError          the catalogue's data contradicts itself (in `catalogue`)
 ├── DefinitionError         an area's folder contradicts itself (in `areas`)
+├── Unread                  a target of a collector could not be read (in `collect`)
 ├── StateError              the control store refused or failed
 ├── BodyError               a telemetry body that its sender must not send again
 │   ├── MalformedBody       not a message of its signal (400)

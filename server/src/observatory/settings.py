@@ -55,6 +55,10 @@ class Settings(BaseSettings):
     environments: int = Field(32, ge=1, le=1_000, description="Environments that are judged; later ones are counted.")
     tick_s: float = Field(5.0, ge=0.2, le=300.0, description="Time between two rounds of indicators and health.")
 
+    collectors_file: Path | None = Field(
+        None, description="YAML file of what the collectors look at; unset: nothing is collected."
+    )
+
     retain_raw_days: Days = Field(14, description="Days that otel_traces and otel_logs are kept, late rows too.")
     retain_metrics_days: Days = Field(30, description="Days that the otel_metrics_* tables are kept.")
     retain_facts_days: Days = Field(90, description="Days that the narrow fact tables are kept.")

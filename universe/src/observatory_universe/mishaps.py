@@ -13,40 +13,50 @@ from observatory_universe.users import User
 # Where a planned deployment happens: a service that many others need and that nobody notices restarting.
 _DEPLOYED: Final = "signal_delivery_service"
 _MOST_AT_ONCE: Final = 400
+# What is read once a fault runs is read so often.
+_READ_EVERY_S: Final = 5.0
 
 
 class Mishap:
     """One kind of fault that needs a push from outside of the services that it strikes.
 
-    `service` is the one that it enters by; it is looked after every `every_s` seconds.
+    `service` is the one that it enters by; it is looked after every `every_s` seconds. However slow the pace, what it
+    makes happen becomes due at least `least_per_s` times a second, or as often as its grade says where that is less:
+    nobody could find a fault that leaves nothing behind.
     """
 
     kind: ClassVar[str]
     service: ClassVar[str]
     every_s: ClassVar[float] = 1.0
+    least_per_s: ClassVar[float] = 0.0
 
     def __init__(self, platform: Platform, factor: float = 1.0) -> None:
         self.platform = platform
         self.factor = factor
         self.world = platform.world
         self.chance = platform.world.chance.of(f"mishap:{self.kind}")
-        self._is_on = False
+        self._fault_id: str | None = None
+        self._has_begun = False
         self._counted_s = 0.0
         self._owed = 0.0
         self._last_s: float | None = None
 
     async def look(self) -> None:
-        """Begins, goes on or ends, as the fault does. What cannot be ended now is ended at the next look."""
-        grade = self.world.faults.grade(self.kind)
-        if grade is not None:
-            if not self._is_on:
-                self._counted_s, self._owed, self._last_s = self.world.clock.now_s(), 0.0, None
-                await self.begin(grade)
-                self._is_on = True
-            await self.go_on(grade)
-        elif self._is_on:
+        """Begins, goes on or ends, as the fault does. What cannot be begun or ended now is at the next look."""
+        fault = next((fault for fault in self.world.faults.active() if fault.kind == self.kind), None)
+        if self._fault_id is not None and (fault is None or fault.id != self._fault_id):
             await self.end()
-            self._is_on = False
+            self._fault_id = None
+        if fault is None:
+            return
+        if self._fault_id is None:
+            # Noted before it begins: what has begun half is ended, too.
+            self._fault_id, self._has_begun = fault.id, False
+            self._counted_s, self._owed, self._last_s = self.world.clock.now_s(), 0.0, None
+        if not self._has_begun:
+            await self.begin(fault.grade)
+            self._has_begun = True
+        await self.go_on(fault.grade)
 
     async def begin(self, grade: float) -> None:
         """Once, when the fault starts."""
@@ -60,7 +70,7 @@ class Mishap:
     def due(self, per_s: float) -> int:
         """How many have become due since the last look, at this rate."""
         now_s = self.world.clock.now_s()
-        self._owed += per_s * self.factor * (now_s - self._counted_s)
+        self._owed += max(per_s * self.factor, min(per_s, self.least_per_s)) * (now_s - self._counted_s)
         self._counted_s = now_s
         number = int(self._owed)
         self._owed -= number
@@ -85,7 +95,8 @@ class _OfOneUser(Mishap):
 
 
 class LoginStorm(_OfOneUser):
-    kind, service = "login_storm", "oauth_service"
+    # A storm is ten attempts within a minute, and at a slow pace a minute is all that lies between two looks.
+    kind, service, least_per_s = "login_storm", "oauth_service", 0.5
 
     async def go_on(self, grade: float) -> None:
         refuse = self.platform.oauth_service.refuse
@@ -136,18 +147,34 @@ class RedisEviction(Mishap):
     async def begin(self, grade: float) -> None:
         await self.world.doors.cache.squeeze(grade)
 
+    async def go_on(self, grade: float) -> None:
+        # At a slow pace the chore that reads Redis may come once in the time of the fault, or never.
+        if self.waited(_READ_EVERY_S):
+            with obs.feature("operations"):
+                await self.platform.resource_monitor.sample()
+
     async def end(self) -> None:
         await self.world.doors.cache.squeeze(None)
 
 
 class PoolLeak(Mishap):
-    kind, service = "pool_leak", "resource_monitor"
+    # Each process has its own pool. The ledger's is the one that is missed: everything that costs credits needs it.
+    kind, service = "pool_leak", "credit_ledger"
 
     async def begin(self, grade: float) -> None:
         await self.world.doors.tables.leak(round(grade))
 
+    async def go_on(self, grade: float) -> None:
+        if self.waited(_READ_EVERY_S):
+            await self._report()
+
     async def end(self) -> None:
         await self.world.doors.tables.leak(0)
+        await self._report()
+
+    async def _report(self) -> None:
+        with obs.feature("operations"):
+            await self.platform.credit_ledger.report()
 
 
 class MemoryLeak(Mishap):
@@ -169,12 +196,20 @@ class CpuHog(Mishap):
 
 
 class UserRunaway(_OfOneUser):
-    kind, service = "user_runaway", "chat_integration_service"
+    kind, service, least_per_s = "user_runaway", "chat_integration_service", 1 / 60
 
     async def go_on(self, grade: float) -> None:
         receive = self.platform.chat_integration_service.receive
         with on_behalf_of(self.user, "chat"):
-            await asyncio.gather(*(receive(self.user, "web") for _ in range(self.due(grade / 10))))
+            await asyncio.gather(*(receive(self.user, "api") for _ in range(self.due(grade / 10))))
+
+
+class LedgerDrift(Mishap):
+    kind, service = "ledger_drift", "credit_ledger"
+
+    async def end(self) -> None:
+        with obs.feature("payments"):
+            await self.platform.credit_ledger.correct()
 
 
 class NegativeBalance(_OfOneUser):
@@ -190,20 +225,22 @@ class NegativeBalance(_OfOneUser):
 
 
 class MockInProduction(Mishap):
-    kind, service, every_s = "mock_in_production", "mock_data_service", 2.0
+    kind, service, every_s, least_per_s = "mock_in_production", "mock_data_service", 2.0, 0.1
 
     async def go_on(self, grade: float) -> None:
         with obs.feature("market_data"):
-            await self.platform.mock_data_service.stand_in("candles", self.chance.pick(tuple(SYMBOLS)))
+            for _ in range(max(1, self.due(1 / self.every_s))):
+                await self.platform.mock_data_service.stand_in("candles", self.chance.pick(tuple(SYMBOLS)))
 
 
 class RiskBreachStorm(Mishap):
-    kind, service = "risk_breach_storm", "portfolio_risk_service"
+    kind, service, least_per_s = "risk_breach_storm", "portfolio_risk_service", 0.1
 
     async def go_on(self, grade: float) -> None:
-        user = self.chance.pick(self.world.users.everybody())
-        with on_behalf_of(user, "risk"):
-            await self.platform.portfolio_risk_service.assess(user)
+        for _ in range(max(1, self.due(1 / self.every_s))):
+            user = self.chance.pick(self.world.users.everybody())
+            with on_behalf_of(user, "risk"):
+                await self.platform.portfolio_risk_service.assess(user)
 
     async def end(self) -> None:
         # A breach counts as open until a later check of the same portfolio passes.
@@ -252,6 +289,7 @@ _KINDS: Final[tuple[type[Mishap], ...]] = (
     MemoryLeak,
     CpuHog,
     UserRunaway,
+    LedgerDrift,
     NegativeBalance,
     MockInProduction,
     RiskBreachStorm,

@@ -125,7 +125,9 @@ class Platform:
         self.real_market_data_service = put(RealMarketDataService(world, self.api_cost_tracker))
         self.dynamic_exchange_discovery = put(DynamicExchangeDiscovery(world))
         self.simple_asset_discovery = put(SimpleAssetDiscovery(world))
-        self.dynamic_asset_filter = put(DynamicAssetFilter(world, self.dynamic_exchange_discovery))
+        self.dynamic_asset_filter = put(
+            DynamicAssetFilter(world, self.dynamic_exchange_discovery, self.real_market_data_service)
+        )
         self.exchange_universe_service = put(
             ExchangeUniverseService(world, self.dynamic_exchange_discovery, self.simple_asset_discovery)
         )
@@ -143,7 +145,7 @@ class Platform:
         self.portfolio_optimization_engine = put(
             PortfolioOptimizationEngine(world, self.real_market_data_service, self.dynamic_asset_filter)
         )
-        self.correlation_analysis_engine = put(CorrelationAnalysisEngine(world))
+        self.correlation_analysis_engine = put(CorrelationAnalysisEngine(world, self.real_market_data_service))
         self.stress_testing_engine = put(StressTestingEngine(world))
         self.position_sizing_engine = put(PositionSizingEngine(world))
         self.portfolio_risk_service = put(

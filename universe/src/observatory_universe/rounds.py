@@ -242,6 +242,7 @@ class Chores:
         return [
             (Job("check health", "operations", p.health_monitor.check), 5),
             (Job("collect metrics", "operations", p.system_monitoring_service.collect), 5),
+            (Job("report ledger", "operations", p.credit_ledger.report), 5),
             (Job("assess emergency", "operations", p.emergency_manager.assess), 5),
             (Job("check strategies", "operations", p.strategy_system_monitor.check), 8),
             (Job("tune", "operations", p.enterprise_system_optimization.tune), 20),

@@ -184,8 +184,12 @@ class ChatIntegrationService(Service):
 
     @obs.service("chat_integration_service", "receive")
     async def receive(self, user: User, channel: str) -> str:
-        """Answers the user's next message. Returns the kind of message that the answer is."""
-        if not await self._limits.decide("chat", user.id):
+        """Answers the user's next message. Returns the kind of message that the answer is.
+
+        Args:
+            channel: `web`, `telegram`, or `api` for a program of the user, which may ask more often than people.
+        """
+        if not await self._limits.decide("chat_api" if channel == "api" else "chat", user.id):
             obs.outcome("failure", reason="rate_limited")
             return "slow_down"
         conversation = await self._open(user, channel)

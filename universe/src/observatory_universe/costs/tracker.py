@@ -1,6 +1,5 @@
 """Adds up what every provider charges."""
 
-from collections import defaultdict
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -26,7 +25,6 @@ class ApiCostTracker(Service):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self.spent_usd: defaultdict[str, Decimal] = defaultdict(Decimal)
         self._standing_since_s: float | None = None
 
     @obs.service("api_cost_tracker", "charge")
@@ -47,5 +45,4 @@ class ApiCostTracker(Service):
 
     def _book(self, provider: str, category: Category, amount_usd: Decimal, quantity: float, unit: str) -> None:
         charged_usd = usd(float(amount_usd) * (self.faults.grade("price_change") or 1))
-        self.spent_usd[provider] += charged_usd
         obs.facts.cost(provider=provider, category=category, amount_usd=charged_usd, quantity=quantity, unit=unit)

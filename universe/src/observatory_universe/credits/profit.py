@@ -42,8 +42,10 @@ class ProfitSharingService(Service):
 
     @obs.service("profit_sharing_service", "settle")
     async def settle(self) -> int:
-        """Collects what users could not pay before. Returns how many still owe."""
+        """Collects what users could not pay before. Returns how many still owe; whoever has left owes nothing more."""
         await self.work(8)
+        present = {user.id for user in self.world.users.known(list(self._owed_usd))}
+        self._owed_usd = {account: owed for account, owed in self._owed_usd.items() if account in present}
         for account in tuple(self._owed_usd):
             await self._collect(account, self._owed_usd.pop(account), self.world.ids.next("settlement"))
         return len(self._owed_usd)

@@ -28,6 +28,6 @@ def direct_doors(seed: int, pace: Pace, clock: Clock, faults: Faults) -> Doors:
         telegram=DirectTelegram(far.bot),
         mail=DirectMail(far.postbox, clock),
         sessions=DirectSessions(far.browsers),
-        cache=MemoryCache(clock, faults),
-        tables=MemoryTables(clock, faults),
+        cache=MemoryCache(clock),
+        tables=MemoryTables(clock),
     )

@@ -7,7 +7,6 @@ from typing import Final
 
 from observatory_universe.clock import Clock
 from observatory_universe.doors.state import CACHE_BYTES, CacheStatus, StateError
-from observatory_universe.faults import Faults
 
 # What a server takes before it has a key, what a key takes beside its own text, and what its program takes.
 _EMPTY_BYTES: Final = 1_000_000
@@ -29,13 +28,9 @@ class _Entry:
 
 
 class MemoryCache:
-    """What the platform keeps in Redis, in the process. Counts as Redis does: a look-up is a read, no write.
+    """What the platform keeps in Redis, in the process. Counts as Redis does: a look-up is a read, no write."""
 
-    Args:
-        faults: part of every core; this one is struck through `squeeze`.
-    """
-
-    def __init__(self, clock: Clock, faults: Faults) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._entries: OrderedDict[str, _Entry] = OrderedDict()  # the one that was not used for longest first
         self._ends: list[tuple[float, str]] = []
@@ -46,8 +41,12 @@ class MemoryCache:
         self._hits = self._misses = self._evicted = 0
 
     async def read(self, key: str) -> str | None:
-        entry = self._looked_up(key)
-        return None if entry is None else self._text(key, entry)
+        entry = self._used(key)
+        if entry is None:
+            self._misses += 1
+            return None
+        self._hits += 1
+        return self._text(key, entry)
 
     async def write(self, key: str, value: str, ttl_s: float | None = None) -> None:
         self._make_room()
@@ -96,10 +95,6 @@ class MemoryCache:
             self._remove(queue)
         return item
 
-    async def length(self, queue: str) -> int:
-        entry = self._looked_up(queue)
-        return 0 if entry is None else len(self._list(queue, entry))
-
     async def status(self) -> CacheStatus:
         self._expire()
         used = _EMPTY_BYTES + self._size
@@ -121,14 +116,6 @@ class MemoryCache:
             self._most_bytes = _EMPTY_BYTES + round(share_ratio * self._measured)
         self._squeezed = share_ratio
         self._make_room()
-
-    def _looked_up(self, key: str) -> _Entry | None:
-        entry = self._used(key)
-        if entry is None:
-            self._misses += 1
-        else:
-            self._hits += 1
-        return entry
 
     def _used(self, key: str) -> _Entry | None:
         """The entry, used just now; None when there is none, or its time is over."""

@@ -7,7 +7,6 @@ from typing import Final, Literal
 
 from observatory_universe.clock import Clock
 from observatory_universe.doors.state import WAIT_S, Booking, PoolStatus, StateError
-from observatory_universe.faults import Faults
 from observatory_universe.users import User
 
 _POOL_SIZE: Final = 20
@@ -52,11 +51,10 @@ class MemoryTables:
     A ledger key is known for the next 100,000 entries; of each kind of record the newest 10,000 are kept.
 
     Args:
-        faults: part of every core; this one is struck through `leak`.
         pool_size: how many connections the pool would have.
     """
 
-    def __init__(self, clock: Clock, faults: Faults, pool_size: int = _POOL_SIZE) -> None:
+    def __init__(self, clock: Clock, pool_size: int = _POOL_SIZE) -> None:
         self._clock = clock
         self._most = pool_size
         self._leaked = self._waiting = 0

@@ -8,6 +8,7 @@ import observatory_sdk as obs
 from observatory_universe.errors import Trouble
 from observatory_universe.market import VENUES
 from observatory_universe.market_data.discovery import DynamicExchangeDiscovery
+from observatory_universe.market_data.rest import RealMarketDataService
 from observatory_universe.service import Service, World
 
 _LEAST_VOLUME_USD: Final = 1_000_000.0
@@ -32,9 +33,10 @@ class DynamicAssetFilter(Service):
 
     id = "dynamic_asset_filter"
 
-    def __init__(self, world: World, discovery: DynamicExchangeDiscovery) -> None:
+    def __init__(self, world: World, discovery: DynamicExchangeDiscovery, prices: RealMarketDataService) -> None:
         super().__init__(world)
         self._discovery = discovery
+        self._prices = prices
         self._listed: set[str] = set()
 
     @obs.service("dynamic_asset_filter", "filter")
@@ -44,7 +46,8 @@ class DynamicAssetFilter(Service):
             self._listed = await self._list()
         with obs.facts.asset_filter(scanned=len(symbols)) as sieve:
             await self.work(4)
-            kept = [symbol for symbol in symbols if symbol in self._listed and self._trades_enough(min_venues)]
+            listed = [symbol for symbol in symbols if symbol in self._listed]
+            kept = [symbol for symbol in listed if await self._trades_enough(symbol, min_venues)]
             sieve.found = len(kept)
             sieve.drop(reason="low_volume", count=len(symbols) - len(kept))
         return kept
@@ -56,6 +59,6 @@ class DynamicAssetFilter(Service):
                 return set(await self._discovery.discover(venue))
         return set()
 
-    def _trades_enough(self, min_venues: int) -> bool:
-        volumes_usd = [self.chance.duration_s(4 * _LEAST_VOLUME_USD, 0.8) for _ in VENUES]
+    async def _trades_enough(self, symbol: str, min_venues: int) -> bool:
+        volumes_usd = (await self._prices.volumes(symbol)).values()
         return sum(volume >= _LEAST_VOLUME_USD for volume in volumes_usd) >= min_venues

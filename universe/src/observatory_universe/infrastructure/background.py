@@ -46,7 +46,10 @@ class BackgroundServiceManager(Service):
         Raises:
             StateError: Redis cannot be reached.
         """
-        return await self.jobs.offer(name)
+        taken = await self.jobs.offer(name)
+        # Told here as well: workers that hang look at nothing.
+        self._observe()
+        return taken
 
     async def work_off(self) -> None:
         """Runs queued jobs until it is cancelled."""

@@ -3,7 +3,9 @@
 import contextlib
 import itertools
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import observatory_sdk as obs
 from observatory_universe.discovery.assets import DynamicAssetFilter
@@ -11,6 +13,8 @@ from observatory_universe.market import SYMBOLS
 from observatory_universe.market_data.rest import PricesUnavailableError, RealMarketDataService
 from observatory_universe.market_data.universe import ExchangeUniverseService
 from observatory_universe.service import Service, World
+
+_TRIES: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,12 @@ class Analysis:
     trend_ratio: float
     volatility_ratio: float
     last: float
+
+
+def volatility_ratio(closes: Sequence[float]) -> float:
+    """The deviation of one minute's return; 0 where there is no return."""
+    returns = [after / before - 1 for before, after in itertools.pairwise(closes)]
+    return statistics.pstdev(returns or [0.0])
 
 
 class MarketAnalysisService(Service):
@@ -49,13 +59,12 @@ class MarketAnalysisService(Service):
         """
         closes = await self._candles(symbol)
         await self.work(8)
-        returns = [after / before - 1 for before, after in itertools.pairwise(closes)]
-        return Analysis(symbol, closes[-1] / closes[0] - 1, statistics.pstdev(returns), closes[-1])
+        return Analysis(symbol, closes[-1] / closes[0] - 1, volatility_ratio(closes), closes[-1])
 
     async def _candles(self, symbol: str) -> list[float]:
         # Once more at once is well meant; many times more is what makes a storm.
-        tries = round(self.faults.grade("retry_storm") or 1)
-        for _ in range(tries):
+        tries = round(self.faults.grade("retry_storm") or _TRIES)
+        for _ in range(tries - 1):
             with contextlib.suppress(PricesUnavailableError):
                 return await self._prices.candles(symbol)
         return await self._prices.candles(symbol)

@@ -57,6 +57,7 @@ class Postbox:
         self._clock = clock
         self._faults = faults
         self._chance = chance.of("mail")
+        self._mischance = chance.of("fault:mail")
         self._kept: deque[Callable[[], Letter]] = deque(maxlen=_MOST_KEPT)
 
     async def take(self, read: Callable[[], Letter]) -> None:
@@ -67,8 +68,8 @@ class Postbox:
         """
         await self._clock.sleep(self._chance.duration_s(_TAKE_S))
         share = self._faults.grade("smtp_down")
-        if share is not None and self._chance.happens(share):
-            raise MailRefusedError(*self._chance.pick(_REFUSALS))
+        if share is not None and self._mischance.happens(share):
+            raise MailRefusedError(*self._mischance.pick(_REFUSALS))
         self._kept.append(read)
 
     def letters(self) -> list[Letter]:

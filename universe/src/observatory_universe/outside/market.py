@@ -102,6 +102,7 @@ class Market:
         self._regimes: Stream = chance.of("market:regimes")
         self._strays: Stream = chance.of("market:venues")
         self._past: Stream = chance.of("market:past")
+        self._mischance: Stream = chance.of("fault:market")
         self._impulse_gap_s = impulse_gap_s
         self._start_ns: int | None = None
         self._time_s = 0.0
@@ -275,15 +276,17 @@ class Market:
         price.next_impulse_s = (
             self._time_s + _IMPULSE_S + self._chance.gap_s(self._impulse_gap_s / self._liveliness(self._clock.now_ns()))
         )
-        quiet = self._faults.grade("quiet_market")
-        if quiet is not None and not self._chance.happens(quiet):
-            return
         goes_on_ratio = self._chance.between(0.58, 0.92)
         direction = 1 if self._chance.happens(0.5) else -1
         follows = direction if self._chance.happens(goes_on_ratio) else -direction
+        jump_bps, drift_bps_per_s = self._chance.between(5.0, 9.0), self._chance.between(1.4, 2.4)
+        # Drawn before it is asked whether there is an impulse at all: those after the quiet stay the same.
+        quiet = self._faults.grade("quiet_market")
+        if quiet is not None and not self._mischance.happens(quiet):
+            return
         price.log_before_jump = price.log
-        price.log += direction * self._chance.between(5.0, 9.0) / 10_000
-        price.drift_bps_per_s = follows * self._chance.between(1.4, 2.4)
+        price.log += direction * jump_bps / 10_000
+        price.drift_bps_per_s = follows * drift_bps_per_s
         price.drift_ends_s = self._time_s + _IMPULSE_S
         price.jump_volume_ratio = volume_ratio_of(goes_on_ratio)
         price.jumped_at_s = self._time_s

@@ -103,6 +103,7 @@ class Bot:
         self._answers = chance.of("telegram:answers")
         self._people = chance.of("telegram:people")
         self._writers = chance.of("telegram:commands")
+        self._mischance = chance.of("fault:telegram")
         self._command_gap_s = command_gap_s
         self._command_due_s: float | None = None
         self._all = _Limit(messages_per_s, messages_per_s)
@@ -166,8 +167,8 @@ class Bot:
 
     def _hold_back(self, chat: int) -> None:
         share = self._faults.grade("telegram_429_burst")
-        if share is not None and self._answers.happens(share):
-            raise _too_many(self._answers.whole(3, 20))
+        if share is not None and self._mischance.happens(share):
+            raise _too_many(self._mischance.whole(3, 20))
         now_s = self.clock.now_s()
         wait_s = self._each.wait_s(chat, now_s) or self._all.wait_s(0, now_s)
         if wait_s:
@@ -199,8 +200,11 @@ class Bot:
             if due_s > now_s:
                 break
             due_s += self._gap_s()
-            if chats and not self._has_blocked(chat := self._writers.pick(chats)):
-                self._note("command", chat, f"/{self._writers.pick(COMMANDS)}")
+            if chats:
+                # Drawn for those who write none, too: what others write must not change by that.
+                chat, command = self._writers.pick(chats), self._writers.pick(COMMANDS)
+                if not self._has_blocked(chat):
+                    self._note("command", chat, f"/{command}")
         # Whoever has not asked for long gets no flood.
         self._command_due_s = max(due_s, now_s)
 

@@ -1,6 +1,6 @@
 """Signals into orders of those who follow a strategy."""
 
-import asyncio
+from typing import Final
 
 import observatory_sdk as obs
 from observatory_universe.errors import Trouble
@@ -9,7 +9,11 @@ from observatory_universe.service import Service, World
 from observatory_universe.trade import Order, Signal, Verdict
 from observatory_universe.trading.marketplace import StrategyMarketplaceService
 from observatory_universe.trading.strategies import UnifiedStrategyService
+from observatory_universe.turnstile import Turnstile
 from observatory_universe.users import User
+
+# For how many followers at once, those of all signals together: below the pools, which others need as well.
+_AT_ONCE: Final = 8
 
 
 class SignalExecutionBridge(Service):
@@ -28,13 +32,14 @@ class SignalExecutionBridge(Service):
         self._strategies = strategies
         self._marketplace = marketplace
         self._monitoring = monitoring
+        self._turnstile = Turnstile(_AT_ONCE)
 
     @obs.service("signal_execution_bridge", "bridge")
     async def bridge(self, signal: Signal, verdict: Verdict | None) -> int:
         """Returns how many orders were filled."""
         await self.work(4)
         followers = self.world.users.known(await self._marketplace.followers(signal.strategy_id))
-        placed = await asyncio.gather(*(self._bridge_for(user, signal, verdict) for user in followers))
+        placed = await self._turnstile.admit(followers, lambda user: self._bridge_for(user, signal, verdict))
         await self._monitoring.count("signals_bridged")
         return sum(placed)
 

@@ -1,6 +1,5 @@
 """Signals into the hands of their subscribers."""
 
-import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
@@ -14,6 +13,7 @@ from observatory_universe.infrastructure.messages import EmailService, HandOver,
 from observatory_universe.service import Service, World
 from observatory_universe.signals.channels import SignalChannelService
 from observatory_universe.trade import Signal, usd
+from observatory_universe.turnstile import Turnstile
 from observatory_universe.users import Channel, User
 
 _SIGNAL_CREDITS: Final = Decimal("0.01")
@@ -22,6 +22,8 @@ _ATTEMPTS: Final = 3
 _BETWEEN_S: Final = 0.5
 # A signal is of no use later: a longer wait is not waited for.
 _MOST_WAIT_S: Final = 2.0
+# To how many subscribers at once, those of all signals together: below the pools, which others need as well.
+_AT_ONCE: Final = 16
 
 
 class SignalDeliveryService(Service):
@@ -48,12 +50,13 @@ class SignalDeliveryService(Service):
         self._ledger = ledger
         self._costs = costs
         self._monitoring = monitoring
+        self._turnstile = Turnstile(_AT_ONCE)
 
     @obs.service("signal_delivery_service", "deliver")
     async def deliver(self, signal: Signal) -> int:
         """Sends the signal to all who subscribe. Returns how many messages were accepted."""
         subscribers = await self._channels.subscribers(signal)
-        accepted = await asyncio.gather(*(self._deliver_to(user, signal) for user in subscribers))
+        accepted = await self._turnstile.admit(subscribers, lambda user: self._deliver_to(user, signal))
         await self._monitoring.count("signals_delivered")
         return sum(accepted)
 

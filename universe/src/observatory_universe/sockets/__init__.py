@@ -1,5 +1,6 @@
 """The doors as they are in truth: client libraries on sockets."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
@@ -17,6 +18,8 @@ from observatory_universe.sockets.tables import PostgresTables
 from observatory_universe.sockets.telegram import BotClient
 
 POOL_SIZE: Final = 20
+# The groups that call exchanges.
+_TRADING: Final = frozenset({"market_data", "trading"})
 
 
 @asynccontextmanager
@@ -40,5 +43,7 @@ async def open_doors(addresses: Addresses, clock: Clock, groups: frozenset[str])
         )
         for door in (*doors.exchanges.values(), doors.models, doors.telegram, doors.mail, doors.cache, doors.tables):
             stack.push_async_callback(door.close)  # type: ignore[attr-defined]  # all of these have connections
+        if groups & _TRADING:
+            await asyncio.gather(*(exchange.open() for exchange in doors.exchanges.values()))  # type: ignore[attr-defined]  # the same
         await doors.tables.open()  # type: ignore[attr-defined]  # the schema, where it is not there yet
         yield doors

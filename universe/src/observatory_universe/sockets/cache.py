@@ -11,7 +11,8 @@ from redis.exceptions import RedisError
 
 from observatory_universe.doors.state import CACHE_BYTES, WAIT_S, CacheStatus, StateError
 
-_CONNECTIONS: Final = 4
+# The server lets 200 in, and there may be ten processes; who finds none free waits.
+_CONNECTIONS: Final = 12
 _LEAST_BYTES: Final = 32 * 1024
 # One round trip, and no count is left without its end when the caller dies in between.
 _COUNT: Final = """
@@ -31,7 +32,7 @@ return bytes
 
 
 class RedisCache:
-    """One client of a Redis server, with at most 4 connections.
+    """One client of a Redis server, with at most 18 connections.
 
     Args:
         url: such as `redis://127.0.0.1:6379/0`.
@@ -88,10 +89,6 @@ class RedisCache:
     async def pop(self, queue: str) -> str | None:
         with _told(queue):
             return _text(await self._redis.lpop(queue))
-
-    async def length(self, queue: str) -> int:
-        with _told(queue):
-            return int(await self._redis.llen(queue))
 
     async def status(self) -> CacheStatus:
         with _told("INFO"):

@@ -7,6 +7,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
@@ -17,6 +18,7 @@ from observatory_universe.clock import Clock
 from observatory_universe.doors.message import Receipt
 
 _PATH: Final = re.compile(r"/sessions/([\w-]{1,64})")
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _CONFIRM_S: Final = 1.0
 _MOST_SESSIONS: Final = 2_000
 _MOST_PUSHED: Final = 10_000
@@ -127,6 +129,9 @@ class SessionServer:
         return receipts
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        # Any page in a browser on this machine reaches the port, and could take a user's session over.
+        if not all(_is_loopback(origin) for origin in request.headers.get_all("Origin")):
+            return connection.respond(HTTPStatus.FORBIDDEN, "Origin must be of this machine, or left out\n")
         if not _PATH.fullmatch(request.path):
             return connection.respond(HTTPStatus.NOT_FOUND, "a session is at /sessions/USER-ID\n")
         if len(self._sessions) >= _MOST_SESSIONS:
@@ -183,6 +188,13 @@ class SessionServer:
         self._pushed[number] = pushed
         if len(self._pushed) > _MOST_PUSHED:
             self._pushed.popitem(last=False)
+
+
+def _is_loopback(origin: str) -> bool:
+    try:
+        return urlsplit(origin).hostname in _LOOPBACK
+    except ValueError:
+        return False
 
 
 def _settle(confirmed: asyncio.Future[bool], value: bool) -> None:

@@ -11,7 +11,8 @@ from observatory_universe.doors.channels import DEMO_KEY, Chats, bot_refusal
 from observatory_universe.doors.message import Command, MessagingError, Receipt
 
 _TIMEOUT: Final = httpx.Timeout(5.0, pool=30.0)
-_LIMITS: Final = httpx.Limits(max_connections=20, max_keepalive_connections=20, keepalive_expiry=60.0)
+# httpx looks at each of its connections for each request: no more of them than keep the bot busy.
+_LIMITS: Final = httpx.Limits(max_connections=8, max_keepalive_connections=8, keepalive_expiry=60.0)
 
 
 class _Keyed(httpx.AsyncHTTPTransport):

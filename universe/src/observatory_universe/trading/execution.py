@@ -1,6 +1,8 @@
 """Orders: at the exchanges, and on paper."""
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
@@ -17,6 +19,7 @@ from observatory_universe.doors.exchange import (
     TicketStatus,
     UnknownOrderStateError,
 )
+from observatory_universe.errors import Trouble
 from observatory_universe.health.journal import SystemJournal
 from observatory_universe.infrastructure.state import StateCoordinator
 from observatory_universe.market import SYMBOLS
@@ -30,7 +33,7 @@ FEE_RATIO: Final = 0.0002
 _REMEMBERED: Final = 1_000
 _RECENT_S: Final = 60.0
 _LIMIT_RATIO: Final = 0.15
-_LIMIT_WAIT_S: Final = 1.5
+_POLLS: Final = 3
 _POLL_S: Final = 0.5
 _AT_WORK: Final = ("open", "partially_filled")
 _JSON: Final = TypeAdapter(Order)
@@ -81,6 +84,15 @@ def touch(quote: Quote, order: Order) -> float:
     return quote.ask if order.side == "buy" else quote.bid
 
 
+@contextmanager
+def _survived(reason: str) -> Iterator[None]:
+    """What fails in the block undoes nothing that was done before it: the call is a part of a success."""
+    try:
+        yield
+    except Trouble:
+        obs.outcome("partial", reason=reason)
+
+
 class TradeExecutionService(Service):
     """Places live orders and follows them until they are final."""
 
@@ -112,20 +124,25 @@ class TradeExecutionService(Service):
             return None
         place = await self._execute(order, caused_by)
         if self.struck("order_duplicate"):
-            await self._execute(self._again(order), caused_by)
+            with _survived("duplicate_failed"):
+                await self._execute(self._again(order), caused_by)
         return place
 
     @obs.service("trade_execution_service", "deny")
     async def deny(self, order: Order, reason: str) -> None:
         """Notes that we ourselves did not let the order out."""
         order.status = "denied"
-        self._step(order, "sized", "denied", reason=reason)
+        self._step(order, "sized" if order.quantity > 0 else "intended", "denied", reason=reason)
 
     @obs.service("trade_execution_service", "reconcile")
     async def reconcile(self) -> list[Order]:
         """Asks the venues about the orders of which nobody knows. Returns those that are known now."""
         await self.work(2)
         return [order for order in tuple(self._unknown.values()) if await self._find(order)]
+
+    def doubts(self) -> bool:
+        """True while there is an order of which nobody knows what became, whoever placed it."""
+        return bool(self._unknown)
 
     @obs.service("trade_execution_service", "reject_ratio")
     async def reject_ratio(self) -> tuple[float, int]:
@@ -146,6 +163,8 @@ class TradeExecutionService(Service):
         # Only an opening order may wait for its price: what is to be closed is to be closed now.
         if caused_by is None and self.chance.happens(_LIMIT_RATIO):
             order.type = "limit"
+        # Written down before it is sent: whatever happens then, it is known that there may be such an order.
+        await self._record(order)
         with order_fact(order, quote, caused_by) as fact:
             if self.struck("simulated_for_live"):
                 self._simulate(order, quote, fact)
@@ -153,9 +172,18 @@ class TradeExecutionService(Service):
                 await self._submit(order, quote, fact)
             write_fills(fact, order)
         self._ended.append((self.clock.now_s(), order.status == "rejected"))
-        await self.doors.tables.write_record("orders", order.id, _JSON.dump_json(order).decode())
-        await self._journal.write(f"order_{order.status}", order.id)
+        await self._keep(order)
         return Place.of(fact.span_context) if fact.span_context else None
+
+    async def _record(self, order: Order) -> None:
+        await self.doors.tables.write_record("orders", order.id, _JSON.dump_json(order).decode())
+
+    async def _keep(self, order: Order) -> None:
+        """Writes down what became of the order. It is true all the same when nobody can write it down."""
+        with _survived("order_not_recorded"):
+            await self._record(order)
+        with _survived("order_not_journalled"):
+            await self._journal.write(f"order_{order.status}", order.id)
 
     async def _submit(self, order: Order, quote: Quote, fact: obs.facts.order) -> None:
         exchange = self.doors.exchanges[order.venue]
@@ -180,8 +208,10 @@ class TradeExecutionService(Service):
     async def _wait_for(self, order: Order, ticket: Ticket) -> Ticket:
         """Gives a resting order a little time, and cancels what is left of it."""
         exchange = self.doors.exchanges[order.venue]
-        until_s = self.clock.now_s() + _LIMIT_WAIT_S
-        while ticket.status in _AT_WORK and self.clock.now_s() < until_s:
+        # Counted, not timed: on a clock that is hurried no time passes.
+        for _ in range(_POLLS):
+            if ticket.status not in _AT_WORK:
+                return ticket
             await self.clock.sleep(_POLL_S)
             ticket = await exchange.fetch_order(order.symbol, order.client_id)
         if ticket.status in _AT_WORK:
@@ -219,23 +249,35 @@ class TradeExecutionService(Service):
     async def _find(self, order: Order) -> bool:
         """True when the venue says what became of the order."""
         try:
-            ticket = await self.doors.exchanges[order.venue].fetch_order(order.symbol, order.client_id)
-        except OrderNotFoundError:
-            order.status = "rejected"
-            self._step(order, "unknown", "rejected", source="reconciler", reason="never_arrived")
+            ticket = await self._ask(order)
         except ExchangeError:
             return False
+        # Another round may have found it in the meantime.
+        if self._unknown.pop(order.id, None) is None:
+            return False
+        if ticket is None:
+            order.status = "rejected"
+            self._step(order, "unknown", "rejected", source="reconciler", reason="never_arrived")
         else:
-            if ticket.status in _AT_WORK:
-                return False
             status = self._take_over(order, ticket)
             self._step(order, "unknown", status, source="reconciler", venue_time_ns=ticket.venue_time_ns)
-        del self._unknown[order.id]
+        await self._keep(order)
         return True
+
+    async def _ask(self, order: Order) -> Ticket | None:
+        """What the venue says of an order that nobody waits for any more; None when it never arrived."""
+        exchange = self.doors.exchanges[order.venue]
+        try:
+            ticket = await exchange.fetch_order(order.symbol, order.client_id)
+        except OrderNotFoundError:
+            return None
+        if ticket.status in _AT_WORK:
+            ticket = await exchange.cancel_order(order.symbol, order.client_id)
+        return ticket
 
     def _again(self, order: Order) -> Order:
         order_id = self.world.ids.next("order")
-        return replace(order, id=order_id, client_id=f"cu-{order_id}", fills=[], status="new")
+        return replace(order, id=order_id, client_id=f"cu-{order_id}", fills=[], status="new", reject_reason=None)
 
     def _step(
         self,

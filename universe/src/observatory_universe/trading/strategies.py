@@ -1,5 +1,7 @@
 """Strategies at work: from an intent to a booked position, and out again."""
 
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -7,8 +9,10 @@ from typing import Final
 import observatory_sdk as obs
 from observatory_universe.credits.ledger import CreditLedger
 from observatory_universe.credits.profit import PLATFORM, ProfitSharingService
+from observatory_universe.errors import Trouble
 from observatory_universe.market_data.coordinator import MarketDataCoordinator
 from observatory_universe.market_data.history import RealPerformanceTracker
+from observatory_universe.portfolio import Portfolio
 from observatory_universe.risk.portfolio import PortfolioRiskService
 from observatory_universe.risk.sizing import PositionSizingEngine
 from observatory_universe.service import Service, World
@@ -20,6 +24,8 @@ from observatory_universe.users import User
 _ORDER_CREDITS: Final = Decimal("0.02")
 # The venues' word for an order below their least size.
 _TOO_SMALL: Final = "invalid_order"
+# The held position is not the one that an order was for.
+_DIFFERS: Final = "position_differs"
 _CASH_SHARE: Final = {"free": 0.02, "pro": 0.03, "whale": 0.06}
 
 
@@ -31,6 +37,15 @@ class _Pending:
     order: Order
     place: Place | None
     closes: Position | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.user.id, self.order.symbol
+
+    @property
+    def is_written_off(self) -> bool:
+        """Whether it closes what is too small to be sold: a limit order's first crumb, say."""
+        return self.closes is not None and not self.order.fills and self.order.reject_reason == _TOO_SMALL
 
 
 class UnifiedStrategyService(Service):
@@ -65,7 +80,10 @@ class UnifiedStrategyService(Service):
         self._market = market
         self._held: dict[tuple[str, str], tuple[float, User]] = {}
         self._losses: dict[str, tuple[Decimal, Decimal]] = {}
-        self._unknown: dict[str, _Pending] = {}
+        # Of nobody knows what state, or filled and not booked yet.
+        self._pending: dict[str, _Pending] = {}
+        # By user and symbol, as the positions: no two orders of one may be under way.
+        self._at_work: set[tuple[str, str]] = set()
 
     @obs.service("unified_strategy_service", "running")
     async def running(self) -> int:
@@ -87,10 +105,16 @@ class UnifiedStrategyService(Service):
         Raises:
             Trouble: a service or a venue failed on the way.
         """
-        with obs.facts.strategy_run(strategy_id=signal.strategy_id, signal_id=signal.id) as run:
+        with (
+            obs.facts.strategy_run(strategy_id=signal.strategy_id, signal_id=signal.id) as run,
+            self._alone(user, signal.symbol) as is_alone,
+        ):
             run.publisher = "cryptouniverse"
             if self.struck("strategy_failing", signal.strategy_id):
                 run.status, run.outcome, run.outcome_reason = "failed", "failure", "strategy_error"
+                return None
+            if not is_alone:
+                run.status, run.outcome, run.outcome_reason = "skipped", "success", "order_under_way"
                 return None
             order = await self._intend(user, signal, verdict)
             run.order_id = order.id
@@ -107,27 +131,26 @@ class UnifiedStrategyService(Service):
         """Closes a position. Returns the profit in USD after fees, or None when it is still open.
 
         Raises:
-            Trouble: a service or a venue failed on the way; the position is still open.
+            Trouble: a service or a venue failed on the way; the position is open, or `reconcile` books its closing.
         """
-        position = (await self.world.portfolios.read(user)).positions.get(symbol)
-        if position is None:
-            return None
-        with obs.facts.strategy_run(strategy_id=position.strategy_id, signal_id=position.signal_id) as run:
-            run.publisher = "cryptouniverse"
-            order = await self._exit(user, position)
-            run.order_id = order.id
-            place = await self._place(user, order, position.opened_by)
-            return await self._end(run, _Pending(user, order, place, position))
+        with self._alone(user, symbol) as is_alone:
+            if not is_alone:
+                return None
+            position = (await self.world.portfolios.read(user)).positions.get(symbol)
+            if position is None:
+                self._held.pop((user.id, symbol), None)
+                return None
+            return await self._close(user, position)
 
     @obs.service("unified_strategy_service", "reconcile")
     async def reconcile(self) -> int:
         """Books the orders of which nobody knew and now somebody does. Returns how many."""
         known = await self._live.reconcile()
-        for order in known:
-            pending = self._unknown.pop(order.id, None)
-            if pending is not None and order.fills:
-                pending.order = order
-                await self._book(pending)
+        for pending in [found for found in self._pending.values() if found.order.status != "unknown"]:
+            # Another round may have taken it in the meantime.
+            if self._pending.pop(pending.order.id, None) is not None:
+                with self._alone(pending.user, pending.order.symbol):
+                    await self._book(pending)
         return len(known)
 
     def holds(self) -> bool:
@@ -135,12 +158,17 @@ class UnifiedStrategyService(Service):
         return bool(self._held)
 
     def doubts(self) -> bool:
-        """True while there is an order of which nobody knows what became."""
-        return bool(self._unknown)
+        """True while there is an order of which nobody knows what became, or which nobody could book."""
+        return bool(self._pending) or self._live.doubts()
 
     def due(self, before_s: float) -> list[tuple[User, str]]:
-        """The positions that were opened before. They are taken off the list, so that nobody closes them twice."""
-        found = [(key, user) for key, (opened_at_s, user) in self._held.items() if opened_at_s <= before_s]
+        """The positions that were opened before. They are taken off the list, so that nobody closes them twice.
+
+        Those of which an order is under way or in doubt wait until it is known what became of it.
+        """
+        taken = self._taken()
+        due = [(key, user) for key, (opened_at_s, user) in self._held.items() if opened_at_s <= before_s]
+        found = [(key, user) for key, user in due if key not in taken]
         for key, _ in found:
             del self._held[key]
         return [(user, symbol) for (_, symbol), user in found]
@@ -149,18 +177,47 @@ class UnifiedStrategyService(Service):
         """Puts a position on the list of those that are to be closed in time."""
         self._held[user.id, symbol] = (since_s, user)
 
+    def _taken(self) -> set[tuple[str, str]]:
+        """Of which user and symbol an order is under way or in doubt."""
+        return self._at_work | {pending.key for pending in self._pending.values()}
+
+    @contextmanager
+    def _alone(self, user: User, symbol: str) -> Iterator[bool]:
+        """Whether no other order of the user in the symbol is under way or in doubt. None begins in the block then."""
+        key = (user.id, symbol)
+        if key in self._taken():
+            yield False
+            return
+        self._at_work.add(key)
+        try:
+            yield True
+        finally:
+            self._at_work.discard(key)
+
+    async def _close(self, user: User, position: Position) -> Decimal | None:
+        with obs.facts.strategy_run(strategy_id=position.strategy_id, signal_id=position.signal_id) as run:
+            run.publisher = "cryptouniverse"
+            order = await self._exit(user, position)
+            run.order_id = order.id
+            place = await self._place(user, order, position.opened_by)
+            return await self._end(run, _Pending(user, order, place, position))
+
     async def _end(self, run: obs.facts.strategy_run, pending: _Pending) -> Decimal | None:
-        """Books what was filled. Returns the profit, 0 for an opening order; None when nothing was filled."""
+        """Books what was filled. Returns the profit, 0 for an opening order; None when nothing was booked."""
         order = pending.order
         if order.status == "unknown":
-            self._unknown[order.id] = pending
-        if pending.closes is not None and order.reject_reason == _TOO_SMALL:
-            await self._write_off(pending.user, pending.closes)
-        if not order.fills:
+            self._pending[order.id] = pending
+        if not order.fills and not pending.is_written_off:
             run.status, run.outcome, run.outcome_reason = "failed", "failure", order.status
             return None
+        profit_usd = await self._book(pending)
+        if profit_usd is None:
+            run.status, run.outcome, run.outcome_reason = "failed", "partial", _DIFFERS
+            return None
         run.status = "completed"
-        return await self._book(pending)
+        if pending.is_written_off:
+            run.outcome, run.outcome_reason = "partial", "written_off"
+        return profit_usd
 
     async def _intend(self, user: User, signal: Signal, verdict: Verdict | None) -> Order:
         order_id = self.world.ids.next("order")
@@ -221,49 +278,79 @@ class UnifiedStrategyService(Service):
             return await self._live.place(order, caused_by)
         return await self._paper.fill(order, caused_by)
 
-    async def _book(self, pending: _Pending) -> Decimal:
-        if pending.closes is None:
-            await self._book_opening(pending)
-            return Decimal(0)
-        return await self._book_closing(pending, pending.closes)
+    async def _book(self, pending: _Pending) -> Decimal | None:
+        """Books the order, if anything came of it. Returns as `_end`.
 
-    async def _book_opening(self, pending: _Pending) -> None:
-        user, order = pending.user, pending.order
-        async with self.world.portfolios.changing(user) as portfolio:
-            portfolio.positions[order.symbol] = Position(
-                symbol=order.symbol,
-                side=order.side,
-                quantity=order.filled_quantity,
-                entry_price=order.average_price,
-                fee_usd=order.fee_usd,
-                opened_at_s=self.clock.now_s(),
-                strategy_id=order.strategy_id,
-                signal_id=order.signal_id,
-                decision_id=order.decision_id,
-                venue=order.venue,
-                opened_by=pending.place,
-            )
-        self.hold(user, order.symbol, self.clock.now_s())
-        await self._charge(user, order)
+        Raises:
+            Trouble: the portfolio could not be written, and `reconcile` will try again; or what follows from it failed.
+        """
+        if not pending.order.fills and not pending.is_written_off:
+            return None
+        try:
+            profit_usd = await self._change(pending)
+        except Trouble:
+            self._pending[pending.order.id] = pending
+            raise
+        if profit_usd is not None:
+            await self._settle(pending, profit_usd)
+        return profit_usd
 
-    async def _book_closing(self, pending: _Pending, position: Position) -> Decimal:
-        user, order = pending.user, pending.order
-        profit_usd = position.profit_usd(order.average_price, order.fee_usd)
-        async with self.world.portfolios.changing(user) as portfolio:
-            portfolio.positions.pop(position.symbol, None)
-            portfolio.cash_usd += profit_usd
-            portfolio.lost_usd = max(Decimal(0), portfolio.lost_usd - profit_usd)
-            self._losses[user.id] = (portfolio.lost_usd, portfolio.cash_usd)
-        await self._charge(user, order)
+    async def _change(self, pending: _Pending) -> Decimal | None:
+        """Changes the portfolio, unless what it holds of the symbol is not what the order was for."""
+        async with self._changing(pending.user) as portfolio:
+            if portfolio.positions.get(pending.order.symbol) != pending.closes:
+                obs.outcome("partial", reason=_DIFFERS)
+                return None
+            if pending.closes is None:
+                return self._let_in(portfolio, pending)
+            return self._let_out(portfolio, pending, pending.closes)
+
+    def _let_in(self, portfolio: Portfolio, pending: _Pending) -> Decimal:
+        order = pending.order
+        portfolio.positions[order.symbol] = Position(
+            symbol=order.symbol,
+            side=order.side,
+            quantity=order.filled_quantity,
+            entry_price=order.average_price,
+            fee_usd=order.fee_usd,
+            opened_at_s=self.clock.now_s(),
+            strategy_id=order.strategy_id,
+            signal_id=order.signal_id,
+            decision_id=order.decision_id,
+            venue=order.venue,
+            opened_by=pending.place,
+        )
+        # Before it is written: a position that is only half written has to be closed, too.
+        self.hold(pending.user, order.symbol, self.clock.now_s())
+        return Decimal(0)
+
+    def _let_out(self, portfolio: Portfolio, pending: _Pending, position: Position) -> Decimal:
+        order = pending.order
+        # What is written off is closed at no quantity: the fee of its opening is all that is left of it.
+        profit_usd = position.profit_usd(order.average_price, order.fee_usd) if order.fills else -position.fee_usd
+        del portfolio.positions[position.symbol]
+        portfolio.cash_usd += profit_usd
+        portfolio.lost_usd = max(Decimal(0), portfolio.lost_usd - profit_usd)
+        self._losses[pending.user.id] = (portfolio.lost_usd, portfolio.cash_usd)
+        return profit_usd
+
+    async def _settle(self, pending: _Pending, profit_usd: Decimal) -> None:
+        """What follows from a changed portfolio."""
+        user, order, position = pending.user, pending.order, pending.closes
+        if order.fills:
+            await self._charge(user, order)
+        if position is None:
+            return
+        self._held.pop(pending.key, None)
         await self._performance.record(position.strategy_id, profit_usd)
         if profit_usd > 0:
             await self._profits.share(user, position, profit_usd, order.id)
-        return profit_usd
 
-    async def _write_off(self, user: User, position: Position) -> None:
-        """Lets go of what is too small to be sold: a limit order's first crumb, say."""
-        async with self.world.portfolios.changing(user) as portfolio:
-            portfolio.positions.pop(position.symbol, None)
+    @asynccontextmanager
+    async def _changing(self, user: User) -> AsyncIterator[Portfolio]:
+        """The user's portfolio, written back at the end of the block. The order's trace tells of it."""
+        async with obs.service(self.id, "update_portfolio"), self.world.portfolios.changing(user) as portfolio:
+            yield portfolio
 
     async def _charge(self, user: User, order: Order) -> None:
         if await self._ledger.book(user.id, "usage", -_ORDER_CREDITS, f"{order.id}-usage"):
@@ -289,10 +376,6 @@ class StrategyMonitoringService(Service):
     @obs.service("strategy_monitoring_service", "close")
     async def close(self, user: User, symbol: str) -> None:
         """Closes one position; when that fails, it is due again after half its time."""
-        profit_usd = None
-        try:
-            profit_usd = await self._strategies.close(user, symbol)
-        finally:
-            held = (await self.world.portfolios.read(user)).positions
-            if profit_usd is None and symbol in held:
-                self._strategies.hold(user, symbol, self.clock.now_s() - self._hold_s / 2)
+        # First: whatever goes wrong, nobody forgets the position.
+        self._strategies.hold(user, symbol, self.clock.now_s() - self._hold_s / 2)
+        await self._strategies.close(user, symbol)

@@ -18,7 +18,6 @@ _HOSTS: Final = (
 )
 _NATIVE: Final = {symbol.replace("/", "-"): symbol for symbol in SYMBOLS}
 _TOKEN_TIMEOUT_S: Final = 5.0
-_MINUTE_NS: Final = 60_000_000_000
 
 
 class KucoinReader(StreamReader):
@@ -113,11 +112,6 @@ class KucoinClient(VenueClient):
 
     def reader(self) -> StreamReader:
         return KucoinReader()
-
-    async def candles(self, ask: Ask, symbol: str, limit: int, now_ns: int) -> list[list[float]]:
-        # Without a beginning ccxt asks for what the machine's clock says.
-        since_ms = (now_ns // _MINUTE_NS - limit + 1) * 60_000
-        return await ask("fetch_ohlcv", symbol, "1m", since_ms, limit)  # type: ignore[no-any-return]  # ccxt is untyped
 
     async def completed(self, ask: Ask, order: Unified, symbol: str) -> Unified:
         """The answer to a new order is its id alone, and an order never carries its trades."""

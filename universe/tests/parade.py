@@ -1,20 +1,16 @@
-"""Each fault shows in the telemetry while it runs, and no longer afterwards. In virtual time, one after the other."""
+"""A parade of faults: one universe in virtual time in which each happens, one after the other."""
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-import pytest
 from evidence import Evidence
 from marks import MARKS
 
 from observatory_universe.faults import KINDS
 from observatory_universe.universe import Universe
 
-# They strike the process itself, of which virtual time knows nothing. (The long tests see them in real time.)
-NEEDS_REAL_TIME: Final = {"memory_leak", "cpu_hog"}
-VIRTUAL: Final = sorted(KINDS.keys() - NEEDS_REAL_TIME)
 _WARM_S: Final = 30
 _ON_S: Final = 20
 # What shows only by several signals or decisions.
@@ -32,8 +28,16 @@ class Shown:
     after: bool
 
 
-def _parade(live: Any, kinds: list[str]) -> dict[str, Shown]:
-    """One universe in which all of these faults happen, one after the other."""
+SHOWS_AND_GOES: Final = Shown(before=False, during=True, after=False)
+
+
+def kinds_of(*groups: str) -> list[str]:
+    """The kinds of these groups that virtual time knows of."""
+    return sorted(kind.id for kind in KINDS.values() if kind.group in groups and not kind.real_time_only)
+
+
+def parade(live: Any, kinds: list[str]) -> dict[str, Shown]:
+    """What became of the mark of each of these kinds."""
     shown: dict[str, Shown] = {}
 
     async def strike(universe: Universe, take: Callable[[], Evidence]) -> None:
@@ -54,18 +58,3 @@ def _parade(live: Any, kinds: list[str]) -> dict[str, Shown]:
     each_s = _ON_S + _SETTLES_S + _WELL_S
     live(seconds=_WARM_S + _ON_S + len(kinds) * each_s + sum(_LONGER_S.values()) + 1, beside=strike)
     return shown
-
-
-@pytest.fixture(scope="module")
-def shown(session_live: Any) -> dict[str, Shown]:
-    """Every kind, shown by one universe."""
-    return _parade(session_live, VIRTUAL)
-
-
-def test_every_kind_has_a_mark() -> None:
-    assert MARKS.keys() == KINDS.keys()
-
-
-@pytest.mark.parametrize("kind", VIRTUAL)
-def test_a_fault_shows_its_mark_and_is_well_again(shown: dict[str, Shown], kind: str) -> None:
-    assert shown[kind] == Shown(before=False, during=True, after=False)

@@ -1,0 +1,263 @@
+"""One call of a wrapped method: its entry span, the facts it tells, and how it ended."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Any, Self
+
+from opentelemetry import context, trace
+
+from observatory_sdk import clock, frame
+from observatory_sdk.attach.mapping import Detail, Mapped, items
+from observatory_sdk.attach.outcome import Rule, judge
+from observatory_sdk.attach.paths import ABSENT, Call, Path, plain, read
+from observatory_sdk.calls import ServiceCall
+from observatory_sdk.conventions import common
+from observatory_sdk.facts.span_fact import SpanFact
+from observatory_sdk.guard import Guard
+
+MAX_CHAIN = 16
+_GUARD = Guard("attach")
+_NONE: Mapping[str, object] = {}
+_BARE = frozenset({type(None), bool, int, float, str, bytes})
+_OPEN: ContextVar[Entry | None] = ContextVar("observatory-attach-open", default=None)
+
+
+class Seam:
+    """Where one method of a service is wrapped, and all that is known of it before it is called.
+
+    `bound`: its first argument is the object, or the class, that it belongs to.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        operation: str,
+        method: str,
+        bound: bool,
+        rules: tuple[Rule, ...] = (),
+        mapped: tuple[Mapped, ...] = (),
+        user: tuple[Path, ...] = (),
+    ) -> None:
+        self.service = service
+        self.operation = operation
+        self.key = (service, method)
+        self.bound = bound
+        self.rules = rules
+        self.mapped = mapped
+        self.user = user
+        self.asks = True
+        self.names: tuple[str, ...] = ()
+        self.defaults: Mapping[str, object] = _NONE
+
+    def learn(self, function: Callable[..., Any]) -> None:
+        """Take the names of the arguments from the function."""
+        found = list(inspect.signature(function).parameters.values())
+        plain_ones = [each for each in found if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+        self.names = tuple(each.name for each in plain_ones)
+        self.defaults = {each.name: each.default for each in found if each.default is not each.empty}
+        known = {each.name for each in found}
+        self.user = tuple(path for path in self.user if path.steps[0] in known)
+        asked = [path for rule in self.rules for path in rule.paths() if path.root != "result"]
+        self.asks = any(path.root == "self" or path.steps[0] in known for path in asked)
+
+    def opened(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Entry:
+        """The call that begins."""
+        return Entry(self, args, kwargs)
+
+    def inside(self, args: tuple[Any, ...]) -> bool:
+        """Whether this is the same call already: an overridden method that goes on to the one it overrides."""
+        found = _OPEN.get()
+        if found is None or not self.bound or not args:
+            return False
+        for _ in range(MAX_CHAIN):
+            # The same seam once more is a method that calls itself, which is an inner span.
+            if found.seam is not self and found.seam.key == self.key and found.instance is args[0]:
+                return True
+            if found.outer is None:
+                return False
+            found = found.outer
+        return False
+
+    def call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: object = ABSENT) -> Call:
+        """What paths are read from."""
+        named = {**self.defaults, **dict(zip(self.names, args, strict=False)), **kwargs}
+        return Call(named, args[0] if self.bound and args else None, result)
+
+
+class Entry(ServiceCall):
+    """The entry span of one call."""
+
+    # Here, not in the constructor: most calls never set them.
+    outer: Entry | None = None
+    _result: object = ABSENT
+    _ended: str | None = None
+    _stepwise = False
+    _facts: Sequence[tuple[Mapped, SpanFact]] = ()
+    _started_ns = 0
+    _mark: Token[Entry | None] | None = None
+
+    def __init__(self, seam: Seam, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        super().__init__(seam.service, seam.operation, trace.SpanKind.INTERNAL)
+        self.seam = seam
+        self.instance = args[0] if seam.bound and args else None
+        self._args = args
+        self._kwargs = kwargs
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
+    ) -> None:
+        if self.seam.mapped and self._opened is not None:
+            self._tell(error)
+        super().__exit__(kind, error, trace_back)
+
+    @contextmanager
+    def steps(self) -> Iterator[Self]:
+        self._stepwise = True
+        with super().steps():
+            yield self
+
+    def returned(self, result: object) -> None:
+        """Read from what the call returns how it ended."""
+        opened = self._opened
+        if opened is None:
+            return
+        seam = self.seam
+        self._result = result
+        # What holds no fields tells nothing.
+        if seam.rules and type(result) not in _BARE:
+            with _GUARD:
+                self._judge(opened[0], seam)
+
+    def _judge(self, span: trace.Span, seam: Seam) -> None:
+        call = Call(_NONE, None, self._result)
+        if seam.asks:
+            call = seam.call(self._args, self._kwargs, self._result)
+        found = judge(seam.rules, call)
+        if found is not None:
+            self._ended = found[0]
+            # What the host said itself by `outcome` stands.
+            if common.OUTCOME.name not in (getattr(span, "attributes", None) or ()):
+                frame.mark(span, *found)
+
+    def _enter(self, frame_id: int) -> None:
+        super()._enter(frame_id)
+        if self.seam.mapped and self._opened is not None:
+            with _GUARD:
+                self._begin_facts()
+
+    def _open(self) -> None:
+        if self.seam.mapped:
+            self._started_ns = clock.now_ns()
+        if not self.seam.user:
+            super()._open()
+            return
+        found = frame.current()
+        user = None if common.USER_ID.name in found.carried else self._user()
+        if user is None:
+            super()._open()
+            return
+        # Not as baggage: a host's own ids go no further than its own process unless it says so.
+        within = context.attach(context.set_value(frame.KEY, found.with_carried({common.USER_ID.name: user})))
+        try:
+            super()._open()
+        finally:
+            context.detach(within)
+
+    def _user(self) -> str | None:
+        call = self.seam.call(self._args, self._kwargs)
+        for path in self.seam.user:
+            found = plain(read(path, call))
+            if type(found) in (str, int) and found != "":
+                return str(found)[: frame.MAX_CARRIED]
+        return None
+
+    def _attach(self) -> None:
+        super()._attach()
+        if self._opened is not None:
+            outer = _OPEN.get()
+            self.outer = None if outer is None or outer.instance is None else outer
+            self._mark = _OPEN.set(self)
+
+    def _detach(self) -> None:
+        mark, self._mark = self._mark, None
+        if mark is None or _OPEN.get() is not self:
+            # Ended from another context, as a coroutine that nobody finished: nothing of ours is at work here.
+            self._token = None
+            return
+        _OPEN.reset(mark)
+        super()._detach()
+
+    def _close(self, error: BaseException | None) -> None:
+        if self._stepwise and self.seam.mapped and self._opened is not None:
+            self._attach()
+            self._tell(error)
+            self._detach()
+        super()._close(error)
+        # A task that was made inside remembers this call: it must not keep what belongs to it alive.
+        self.instance = self.outer = None
+        self._args, self._kwargs, self._result, self._facts = (), _NONE, ABSENT, ()
+
+    def _begin_facts(self) -> None:
+        self._facts = opened = []
+        for mapped in self.seam.mapped:
+            if mapped.around() and not self._told_above(mapped):
+                # Its fields are known when the call is over; the constructor wants those it cannot do without.
+                kind: Any = mapped.make
+                fact: SpanFact = kind.__new__(kind)
+                fact.__enter__()
+                opened.append((mapped, fact))
+
+    def _told_above(self, mapped: Mapped) -> bool:
+        """Whether a call further out tells of the same thing, as `execute` that goes on to `execute_live`."""
+        found = self.outer
+        for _ in range(MAX_CHAIN):
+            if found is None:
+                return False
+            if any(fact.name == mapped.name for fact, _ in found._facts):
+                return True
+            found = found.outer
+        return False
+
+    def _tell(self, error: BaseException | None) -> None:
+        with _GUARD:
+            call = self.seam.call(self._args, self._kwargs, self._result)
+            end = self._ended or ("success" if error is None else "error")
+            for mapped, fact in reversed(self._facts):
+                self._end_fact(mapped, fact, call, end, error)
+            for mapped in self.seam.mapped:
+                if end in mapped.after and (self._stepwise or not mapped.around()):
+                    for each in mapped.calls(call):
+                        self._tell_one(mapped, each)
+
+    def _end_fact(self, mapped: Mapped, fact: SpanFact, call: Call, end: str, error: BaseException | None) -> None:
+        with _GUARD:
+            values = mapped.values(call)
+            mapped.lacks(values)
+            if end in ("failure", "partial", "simulated"):
+                values.setdefault("outcome", end)
+            fact.__dict__.update(values)
+            _detail(fact, mapped.details, call)
+        fact.__exit__(None if error is None else type(error), error, None)
+
+    def _tell_one(self, mapped: Mapped, call: Call) -> None:
+        with _GUARD:
+            values = mapped.values(call)
+            if mapped.lacks(values):
+                return
+            made = mapped.make(**values)
+            if mapped.span:
+                _detail(made, mapped.details, call)
+                made.record(start_unix_nano=self._started_ns, end_unix_nano=clock.now_ns())
+
+
+def _detail(fact: Any, details: tuple[Detail, ...], call: Call) -> None:
+    for detail in details:
+        for each in (call,) if detail.each is None else items(detail.each, call):
+            values = {name: field.value(each) for name, field in detail.fields.items()}
+            with _GUARD:
+                getattr(fact, detail.method)(**{name: value for name, value in values.items() if value is not None})
