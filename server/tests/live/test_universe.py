@@ -21,7 +21,7 @@ from .trials import RECOVERS_S, Trial, tried
 
 ENVIRONMENT = "live"
 _WARM_S = 9
-_CALM_S = 15
+_CALM_S = 20
 _ORDER_S = 30
 _S = 10**9
 # Kinds that show fast, of each sort; one of each is drawn.

@@ -17,8 +17,10 @@ SHOWS_S = 15.0
 RECOVERS_S = 45.0
 # What cannot show in 15 s: seconds, and why.
 SLOWER = {
+    "ai_cache_ratio_drop": (30.0, "few calls have prompts that are long enough and were kept"),
     "ai_memory_loss": (30.0, "only users who ask on show it, and now and then none does for a while"),
     "ai_miscalibrated": (60.0, "the models are asked for a decision about each 20 s"),
+    "ai_token_loop": (30.0, "a user has to ask, and each of the calls lasts a second"),
     "risk_stress_slow": (45.0, "stress tests run each 12 s, and one lasts some seconds then"),
     "signal_quality_decay": (90.0, "a signal is judged after 8 s, and several have to be"),
     "strategy_test_stall": (30.0, "strategies are submitted each 9 s, and the first one has to wait"),
