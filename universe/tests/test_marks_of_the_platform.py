@@ -8,6 +8,8 @@ from parade import SHOWS_AND_GOES, Shown, kinds_of, parade
 
 from observatory_universe.faults import KINDS
 
+# The first of them waits for the whole parade.
+pytestmark = pytest.mark.timeout(900)
 GROUPS: Final = ("risk", "credits", "strategies", "costs", "safety", "security", "resources", "code", "no_faults")
 OTHER_GROUPS: Final = ("ai", "signals", "trading", "market_data")
 

@@ -5,6 +5,8 @@ from typing import Any, Final
 import pytest
 from parade import SHOWS_AND_GOES, Shown, kinds_of, parade
 
+# The first of them waits for the whole parade.
+pytestmark = pytest.mark.timeout(900)
 GROUPS: Final = ("ai", "signals", "trading", "market_data")
 
 
