@@ -67,9 +67,10 @@ def _(now: Evidence, before: Evidence, target: str | None) -> bool:
     def asked(call: Span) -> tuple[object, object]:
         return call.service, call.attributes["gen_ai.request.model"]
 
-    # A service begins all its prompts for a model alike: where one hit, the later ones do.
-    warm = {asked(call) for call in long(before) if hits(call)}
-    again = [call for call in long(now) if asked(call) in warm]
+    # A service begins all its prompts for a model alike: what a provider that keeps them saw once, it has kept.
+    keepers = {call.attributes["gen_ai.provider.name"] for call in long(before) if hits(call)}
+    kept = {asked(call) for call in long(before) if call.attributes["gen_ai.provider.name"] in keepers}
+    again = [call for call in long(now) if asked(call) in kept]
     return bool(again) and share(again, hits) < 0.5
 
 

@@ -40,8 +40,10 @@ class EnterpriseSystemOptimization(Service):
         """
         looked_at = 0
         for _ in range(_SLICES if self.clock.is_real else 0):
-            looked_at += self._compute(share_ratio * _SLICE_S)
-            await self.clock.sleep((1 - share_ratio) * _SLICE_S)
+            # Never twice the same: whoever looks at regular times would see only work, or only rest.
+            slice_s = _SLICE_S * self.mischance.between(0.5, 1.5)
+            looked_at += self._compute(share_ratio * slice_s)
+            await self.clock.sleep((1 - share_ratio) * slice_s)
         return looked_at
 
     def _compute(self, seconds: float) -> int:
