@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import observatory_sdk as obs
 from observatory_sdk.facts.readings import BOARD
 from observatory_sdk.guard import LOSSES
+from observatory_sdk.heartbeat import HEARTBEATS
 from observatory_sdk.usage import AT_WORK
 
 REQUESTS: Mapping[str, Callable[[], Any]] = {
@@ -94,12 +95,19 @@ class Recorded:
 
 @pytest.fixture(autouse=True)
 def _strict() -> Iterator[None]:
+    # Tests of other packages that ran in this process before have told things, too.
+    _forget()
     obs.strict()
     LOSSES.forget()
     yield
     obs.strict(False)
+    _forget()
+
+
+def _forget() -> None:
     BOARD.clear()
     AT_WORK.clear()
+    HEARTBEATS.clear()
 
 
 @pytest.fixture

@@ -46,6 +46,11 @@ class Heartbeats:
             for service in services:
                 self._beats.pop(service, None)
 
+    def clear(self) -> None:
+        """Report nobody any more."""
+        with self._lock:
+            self._beats.clear()
+
     def due(self) -> list[tuple[str, float]]:
         """Services that owe a point, each with the seconds since it was registered."""
         now = self._now()
