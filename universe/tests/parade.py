@@ -1,14 +1,20 @@
-"""A parade of faults: one universe in virtual time in which each happens, one after the other."""
+"""Parades of faults: one universe in virtual time in which each happens, one after the other.
+
+A third of the kinds of each group walk in every run of the tests, and the others in the long one.
+"""
 
 import asyncio
+import math
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import pytest
 from evidence import Evidence
 from marks import MARKS
 
-from observatory_universe.faults import KINDS
+from observatory_universe.faults import GROUPS, KINDS
 from observatory_universe.universe import Universe
 
 _WARM_S: Final = 30
@@ -36,6 +42,37 @@ def kinds_of(*groups: str) -> list[str]:
     return sorted(kind.id for kind in KINDS.values() if kind.group in groups and not kind.real_time_only)
 
 
+def _drawn(group: str) -> list[str]:
+    """A third of the group's kinds, at least one: always the same ones, and no favourites."""
+    kinds = kinds_of(group)
+    return sorted(kinds, key=lambda kind: zlib.crc32(kind.encode()))[: math.ceil(len(kinds) / 3)]
+
+
+# Those that walk in every run.
+SAMPLE: Final = frozenset(kind for group in GROUPS for kind in _drawn(group))
+
+
+def walking(*groups: str) -> list[Any]:
+    """The kinds of these groups as parameters of a test: those that are not in the sample are for the long run."""
+    return [pytest.param(kind, marks=[] if kind in SAMPLE else pytest.mark.long) for kind in kinds_of(*groups)]
+
+
+class Parades:
+    """Two parades of these groups, each of which begins when the first of its kinds is asked for."""
+
+    def __init__(self, live: Any, *groups: str) -> None:
+        self._live = live
+        self._kinds = kinds_of(*groups)
+        self._shown: dict[str, Shown] = {}
+
+    def shown(self, kind: str) -> Shown:
+        """What became of the kind's mark."""
+        if kind not in self._shown:
+            together = [each for each in self._kinds if (each in SAMPLE) == (kind in SAMPLE)]
+            self._shown |= parade(self._live, together)
+        return self._shown[kind]
+
+
 def parade(live: Any, kinds: list[str]) -> dict[str, Shown]:
     """What became of the mark of each of these kinds."""
     shown: dict[str, Shown] = {}
@@ -56,5 +93,6 @@ def parade(live: Any, kinds: list[str]) -> dict[str, Shown]:
             shown[kind] = Shown(MARKS[kind](calm, calm, fault.target), during, MARKS[kind](take(), calm, fault.target))
 
     each_s = _ON_S + _SETTLES_S + _WELL_S
-    live(seconds=_WARM_S + _ON_S + len(kinds) * each_s + sum(_LONGER_S.values()) + 1, beside=strike)
+    longer_s = sum(_LONGER_S.get(kind, 0) for kind in kinds)
+    live(seconds=_WARM_S + _ON_S + len(kinds) * each_s + longer_s + 1, beside=strike)
     return shown

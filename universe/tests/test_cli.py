@@ -93,7 +93,7 @@ def test_it_reports_to_the_endpoint_and_flushes_when_told_to_stop(
     endpoint = f"http://127.0.0.1:{receiver.server_address[1]}"
     arguments = ("--endpoint", endpoint, "--token-file", str(tmp_path / "token"), "--environment", "staging")
     with subprocess.Popen((*COMMAND, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert receiver.any_traces.wait(20)  # type: ignore[attr-defined]
+        assert receiver.any_traces.wait(60)  # type: ignore[attr-defined]
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
     assert process.returncode == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from typing import Any
 
@@ -10,9 +11,13 @@ from opentelemetry.trace import StatusCode
 
 from observatory_universe.chance import Chance
 from observatory_universe.clock import Clock
+from observatory_universe.direct import direct_doors
 from observatory_universe.direct.cache import MemoryCache
+from observatory_universe.faults import Faults
 from observatory_universe.ids import Ids
+from observatory_universe.pace import PACES
 from observatory_universe.queue import Queue
+from observatory_universe.rounds import Round
 from observatory_universe.universe import Universe
 from observatory_universe.users import Users
 
@@ -58,12 +63,51 @@ def test_everything_reports_within_ten_seconds(live: Any) -> None:
 def test_a_busy_universe_reports_the_same_facts_many_times_as_often(live: Any, minute: Any) -> None:
     busy = live(seconds=6, pace="busy")
     assert len(busy.spans) / busy.lived_s > 5 * len(minute.spans) / minute.lived_s
+    assert len(busy.spans) / busy.lived_s > 2_000
     assert {span.name for span in busy.spans} >= {
         "order.execute",
         "signal.generate",
         "strategy.test",
         "payment.process",
     }
+
+
+async def test_a_process_that_is_late_leaves_turns_of_users_out_and_does_the_work_of_the_platform() -> None:
+    clock = Clock()
+    pace, faults = PACES["busy"], Faults(clock.now_ns)
+    universe = Universe(7, pace, direct_doors(7, pace, clock, faults), faults, clock)
+    turns: Counter[str] = Counter()
+
+    def round_(name: str) -> Round:
+        async def run() -> None:
+            turns[name] += 1
+
+        return Round(name, 0.02, run, "oauth_service")
+
+    def block() -> None:
+        # Nothing else runs in this thread meanwhile.
+        time.sleep(2 * pace.most_late_s)
+
+    async def hog() -> None:
+        while True:
+            block()
+            await asyncio.sleep(0)
+
+    user = asyncio.create_task(universe._repeat(round_("user"), lambda: 1.0, 0.01, 8, pace.most_late_s))
+    own = asyncio.create_task(universe._repeat(round_("own"), lambda: 1.0, 0.01, 8))
+    async with asyncio.timeout(30):
+        while min(turns["user"], turns["own"]) < 5:
+            await asyncio.sleep(0.01)
+        hogging = asyncio.create_task(hog())
+        # What was asleep when it began was not late yet.
+        await asyncio.sleep(3 * pace.most_late_s)
+        turns.clear()
+        while turns["own"] < 5:
+            await asyncio.sleep(0.01)
+    hogging.cancel()
+    universe.stop()
+    await asyncio.gather(user, own, hogging, return_exceptions=True)
+    assert turns["user"] <= 1
 
 
 def test_the_crowd_stays_within_its_bound() -> None:

@@ -15,6 +15,7 @@ from observatory_universe.market import SYMBOLS, VENUES, goes_on_ratio_of
 from observatory_universe.outside.market import Market
 from observatory_universe.outside.tape import PublicTrade
 from observatory_universe.outside.venue import Venue
+from observatory_universe.signals.generation import _confidence
 
 START_NS = 1_760_000_000_000_000_000
 NEVER_S = 1e9
@@ -191,3 +192,12 @@ def test_the_same_seed_gives_the_same_prices_and_another_one_others() -> None:
 
     assert lived(7) == lived(7)
     assert lived(7) != lived(8)
+
+
+def test_the_signal_engine_has_its_own_opinion_of_what_volume_says() -> None:
+    opinions = [_confidence(volume) for volume in (0.5, 2.0, 3.0, 4.0, 5.0, 6.5, 50.0)]
+    assert opinions[0] == opinions[1] == 0.5
+    assert opinions[1:] == sorted(opinions[1:])
+    assert opinions[-1] <= 0.95
+    # What it knows of the market is right in its direction and wrong in its size, as opinions are.
+    assert _confidence(6.5) < goes_on_ratio_of(6.5) - 0.05

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 from marks import MARKS
-from parade import SHOWS_AND_GOES, Shown, kinds_of, parade
+from parade import SAMPLE, SHOWS_AND_GOES, Parades, kinds_of, walking
 
 from observatory_universe.faults import KINDS
 
@@ -15,9 +15,9 @@ OTHER_GROUPS: Final = ("ai", "signals", "trading", "market_data")
 
 
 @pytest.fixture(scope="module")
-def shown(session_live: Any) -> dict[str, Shown]:
-    """Every kind of these groups, shown by one universe."""
-    return parade(session_live, kinds_of(*GROUPS))
+def parades(session_live: Any) -> Parades:
+    """Every kind of these groups, shown by one universe or another."""
+    return Parades(session_live, *GROUPS)
 
 
 def test_every_kind_has_a_mark_and_is_in_one_parade() -> None:
@@ -25,6 +25,15 @@ def test_every_kind_has_a_mark_and_is_in_one_parade() -> None:
     assert {kind.group for kind in KINDS.values()} == {*OTHER_GROUPS, *GROUPS}
 
 
-@pytest.mark.parametrize("kind", kinds_of(*GROUPS))
-def test_a_fault_shows_its_mark_and_is_well_again(shown: dict[str, Shown], kind: str) -> None:
-    assert shown[kind] == SHOWS_AND_GOES
+def test_every_kind_walks_in_every_run_or_in_the_long_one() -> None:
+    walks = walking(*OTHER_GROUPS, *GROUPS)
+    long = {param.values[0] for param in walks if param.marks}
+    assert sorted(SAMPLE | long) == sorted(kind.id for kind in KINDS.values() if not kind.real_time_only)
+    assert SAMPLE.isdisjoint(long)
+    assert all(SAMPLE.intersection(kinds_of(group)) for group in (*OTHER_GROUPS, *GROUPS))
+    assert len(SAMPLE) < len(walks) / 2
+
+
+@pytest.mark.parametrize("kind", walking(*GROUPS))
+def test_a_fault_shows_its_mark_and_is_well_again(parades: Parades, kind: str) -> None:
+    assert parades.shown(kind) == SHOWS_AND_GOES

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import pytest
-from parade import SHOWS_AND_GOES, Shown, kinds_of, parade
+from parade import SHOWS_AND_GOES, Parades, walking
 
 # The first of them waits for the whole parade.
 pytestmark = pytest.mark.timeout(900)
@@ -11,11 +11,11 @@ GROUPS: Final = ("ai", "signals", "trading", "market_data")
 
 
 @pytest.fixture(scope="module")
-def shown(session_live: Any) -> dict[str, Shown]:
-    """Every kind of these groups, shown by one universe."""
-    return parade(session_live, kinds_of(*GROUPS))
+def parades(session_live: Any) -> Parades:
+    """Every kind of these groups, shown by one universe or another."""
+    return Parades(session_live, *GROUPS)
 
 
-@pytest.mark.parametrize("kind", kinds_of(*GROUPS))
-def test_a_fault_shows_its_mark_and_is_well_again(shown: dict[str, Shown], kind: str) -> None:
-    assert shown[kind] == SHOWS_AND_GOES
+@pytest.mark.parametrize("kind", walking(*GROUPS))
+def test_a_fault_shows_its_mark_and_is_well_again(parades: Parades, kind: str) -> None:
+    assert parades.shown(kind) == SHOWS_AND_GOES

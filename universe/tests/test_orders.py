@@ -5,6 +5,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, Final
@@ -14,6 +15,7 @@ from at_rest import Rest
 
 from observatory_universe.doors.state import StateError
 from observatory_universe.portfolio import Portfolio
+from observatory_universe.rounds import Crowd
 from observatory_universe.trade import Order, Position, Signal
 from observatory_universe.users import CASH_USD, User
 
@@ -338,6 +340,47 @@ def test_a_closing_of_unknown_state_is_not_offered_again_until_it_is_known(at_ma
     assert at_market.do(strategies.reconcile()) == 1
     assert _portfolio(at_market).positions == {}
     assert not strategies.holds()
+
+
+def test_a_user_with_an_order_in_doubt_or_a_position_is_known_to_trade(at_market: Rest) -> None:
+    strategies, user = at_market.platform.unified_strategy_service, _user(at_market)
+    other = next(each for each in at_market.world.users.everybody() if each != user)
+    assert not at_market.do(strategies.trades_for(user))
+    fault = _unknown_from_now(at_market)
+    assert _open(at_market) is None
+    assert _portfolio(at_market).positions == {}
+    assert at_market.do(strategies.trades_for(user))
+    at_market.faults.end(fault)
+    at_market.do(strategies.reconcile())
+    assert at_market.do(strategies.trades_for(user))
+    assert _close(at_market) is not None
+    assert not at_market.do(strategies.trades_for(user))
+    assert not at_market.do(strategies.trades_for(other))
+
+
+def test_a_user_whose_opening_order_is_in_doubt_does_not_leave(at_market: Rest) -> None:
+    users, user = at_market.world.users, _user(at_market)
+    fault = _unknown_from_now(at_market)
+    assert _open(at_market) is None
+    users.too_many = lambda: [user]  # type: ignore[method-assign]
+    onboard = next(turn.run for turn in Crowd(at_market.platform, False).rounds() if turn.name == "onboard")
+    at_market.do(onboard())
+    assert users.find(user.id) is user
+    at_market.faults.end(fault)
+    at_market.do(at_market.platform.unified_strategy_service.reconcile())
+    assert _close(at_market) is not None
+    at_market.do(onboard())
+    assert users.find(user.id) is None
+
+
+def test_a_closing_goes_to_the_market_even_when_nobody_knows_the_place_of_its_opening(at_market: Rest) -> None:
+    execution = at_market.platform.trade_execution_service
+    assert _open(at_market) is not None
+    execution.chance.happens = lambda ratio: True
+    portfolio = _portfolio(at_market)
+    unplaced = replace(portfolio.positions[_SYMBOL], opened_by=None)
+    at_market.do(at_market.platform.unified_strategy_service._close(_user(at_market), unplaced))
+    assert [told["order.type"] for told in at_market.facts("order.execute")] == ["market", "market"]
 
 
 def test_a_closing_that_never_arrived_is_due_again(at_market: Rest) -> None:

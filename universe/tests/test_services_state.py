@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -296,6 +297,16 @@ def test_a_check_that_fails_degrades_its_service_once(rest: Rest) -> None:
     assert degraded == [("market_analysis_service", "critical", RegressionError.__name__)]
     statuses = Counter(told["health.check.status"] for told in rest.events("health.check"))
     assert statuses == {"healthy": 14, "critical": 2}
+
+
+def test_what_the_health_monitor_finds_stands_in_the_shared_state(rest: Rest) -> None:
+    for _ in range(3):
+        rest.do(rest.platform.system_monitoring_service.count("signals_bridged"))
+    assert rest.do(rest.platform.state_coordinator.read("health")) is None
+    rest.do(rest.platform.health_monitor.check())
+    found = json.loads(rest.do(rest.platform.state_coordinator.read("health")) or "")
+    assert found["counts"] == {"signals_bridged": 3}
+    assert set(found["statuses"].values()) == {"healthy"}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import random
+import signal
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
@@ -17,7 +20,7 @@ from redis.asyncio import Redis
 from observatory_universe.clock import Clock
 from observatory_universe.direct.cache import MemoryCache
 from observatory_universe.direct.tables import MemoryTables
-from observatory_universe.doors.state import CACHE_BYTES, Booking, Cache, StateError, Tables
+from observatory_universe.doors.state import CACHE_BYTES, WAIT_S, Booking, Cache, StateError, Tables
 from observatory_universe.outside.postgres import PostgresServer, postgres_server
 from observatory_universe.outside.redis import RedisServer, redis_server
 from observatory_universe.sockets.cache import RedisCache
@@ -262,6 +265,32 @@ async def test_a_client_that_goes_leaves_no_squeezed_server_behind(live_cache: R
     assert (await live_cache.status()).max_memory_bytes < CACHE_BYTES
     await squeezing.close()
     assert (await live_cache.status()).max_memory_bytes == CACHE_BYTES
+
+
+async def test_who_came_first_is_answered_first_however_many_come(live_cache: RedisCache) -> None:
+    answered: list[int] = []
+
+    async def ask(number: int) -> None:
+        await live_cache.read("key")
+        answered.append(number)
+
+    await asyncio.gather(*(ask(number) for number in range(300)))
+    # As many as there are connections are under way at once, and their answers may pass each other.
+    assert max(abs(place - number) for place, number in enumerate(answered)) <= 24
+
+
+async def test_who_finds_every_connection_taken_is_told_so_in_time(live_cache: RedisCache, redis: RedisServer) -> None:
+    os.kill(redis.pid, signal.SIGSTOP)
+    try:
+        begun_s = time.monotonic()
+        answers = await asyncio.gather(*(live_cache.read("key") for _ in range(60)), return_exceptions=True)
+        lasted_s = time.monotonic() - begun_s
+    finally:
+        os.kill(redis.pid, signal.SIGCONT)
+    assert {type(answer) for answer in answers} == {StateError}
+    assert any("no connection came free within 2 s" in str(answer) for answer in answers)
+    assert lasted_s < 3 * WAIT_S
+    assert await live_cache.read("key") is None
 
 
 async def test_a_server_that_is_gone_is_an_error_in_time(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 import pytest
 from evidence import Evidence, Span
@@ -15,9 +16,10 @@ from observatory.store import Store
 from observatory_universe.faults import KINDS
 
 from .door import Open
+from .groups import ALONE, APART, collide, grouped
 from .living import Living, living
 from .reading import Told
-from .trials import RECOVERS_S, Trial, tried
+from .trials import SLOWER, Trial, bound_s, tried
 
 ENVIRONMENT = "live"
 _WARM_S = 9
@@ -33,6 +35,7 @@ _FAST = {
 }
 _LOT = random.Random(20_251)
 DRAWN = [_LOT.choice(kinds) for kinds in _FAST.values()]
+GROUPS = grouped({kind: bound_s(kind) for kind in KINDS})
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,25 @@ def drawn(stage: Stage) -> dict[str, Trial]:
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[list[Trial]]:
-    """Where trials are put down. At the end they are printed, and stand in a file."""
-    trials: list[Trial] = []
-    yield trials
-    lines = [f"{trial.kind:24}{_told(trial.shows_s)}{_told(trial.recovers_s)}" for trial in trials]
+def trials(
+    stage: Stage, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Callable[[str], Trial]]:
+    """The trial of a kind, together with those of its group that are asked for in this run as well.
+
+    At the end all are printed, and stand in a file.
+    """
+    asked = {item.callspec.params.get("kind") for item in request.session.items if hasattr(item, "callspec")}
+    done: dict[str, Trial] = {}
+
+    def trial(kind: str) -> Trial:
+        if kind not in done:
+            group = next(group for group in GROUPS if kind in group)
+            kinds = [each for each in group if each in asked]
+            done.update((each.kind, each) for each in tried(stage.universe, stage.told, stage.calm, kinds))
+        return done[kind]
+
+    yield trial
+    lines = [f"{trial.kind:24}{_told(trial.shows_s)}{_told(trial.recovers_s)}" for trial in done.values()]
     path = tmp_path_factory.mktemp("faults") / "seconds.txt"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
@@ -89,18 +106,23 @@ def test_a_drawn_fault_shows_in_the_store_and_is_well_again(drawn: dict[str, Tri
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_fault_shows_in_the_store_and_is_well_again(stage: Stage, table: list[Trial], kind: str) -> None:
-    (trial,) = tried(stage.universe, stage.told, stage.calm, [kind])
-    table.append(trial)
-    _check(trial)
+@pytest.mark.parametrize("kind", [kind for group in GROUPS for kind in group])
+def test_a_fault_shows_in_the_store_and_is_well_again(trials: Callable[[str], Trial], kind: str) -> None:
+    _check(trials(kind))
+
+
+def test_kinds_that_are_tried_at_once_leave_each_others_marks_alone() -> None:
+    assert sorted(kind for group in GROUPS for kind in group) == sorted(KINDS)
+    assert not [pair for group in GROUPS for pair in combinations(group, 2) if collide(*pair)]
+    assert len(GROUPS) < len(KINDS) / 2
+    assert ALONE.keys() | {kind for pair in APART for kind in pair} | SLOWER.keys() <= KINDS.keys()
 
 
 def _check(trial: Trial) -> None:
     assert not trial.is_false, "the mark was there without the fault"
     assert trial.shows_s is not None, f"no mark within {trial.bound_s:g} s"
     assert trial.shows_s <= trial.bound_s
-    assert trial.recovers_s is not None, f"the mark is still there {RECOVERS_S:g} s after the end"
+    assert trial.recovers_s is not None, f"the mark is still there {trial.well_within_s:g} s after the end"
 
 
 def test_one_trace_has_the_whole_way_of_an_order(stage: Stage) -> None:

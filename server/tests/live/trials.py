@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from evidence import Evidence
 from marks import MARKS
 
+from observatory_universe.faults.registry import settle
+
 from .living import Living
 from .reading import Told
 
 SHOWS_S = 15.0
-RECOVERS_S = 45.0
+# Beyond the window that has to be clean.
+RECOVERS_S = 30.0
 # What cannot show in 15 s: seconds, and why.
 SLOWER = {
     "ai_cache_ratio_drop": (30.0, "few calls have prompts that are long enough and were kept"),
@@ -29,6 +32,8 @@ SLOWER = {
 _LOOK_EVERY_S = 0.4
 # What was under way when the fault began.
 _REST_S = 1.0
+# How long what went before may still show.
+_SETTLES_S = 30.0
 _FRESH_S = 6.0
 # A little more than the SDK's interval.
 _POINT_EVERY_S = 6
@@ -40,7 +45,7 @@ class Trial:
     """One fault. Seconds count from the request that began it, or that ended it, to what the store then showed.
 
     Attributes:
-        is_false: the mark was there without the fault.
+        is_false: the mark was there without the fault: in the calm, or all the time before it began.
         shows_s: None: it did not show.
         recovers_s: None: it did not go away.
     """
@@ -62,6 +67,11 @@ class Trial:
         return bound_s(self.kind)
 
     @property
+    def well_within_s(self) -> float:
+        """Within how many seconds from its end it has to be seen no more."""
+        return self._window_s + RECOVERS_S
+
+    @property
     def since_ns(self) -> int:
         """From when on it looks."""
         return self.begun_ns if self.ended_ns is None else self.ended_ns
@@ -71,7 +81,7 @@ class Trial:
         """Whether nothing more is to be seen."""
         if self.ended_ns is None:
             return False
-        return self.shows_s is None or self.recovers_s is not None or _since_s(self.ended_ns) > RECOVERS_S
+        return self.shows_s is None or self.recovers_s is not None or _since_s(self.ended_ns) > self.well_within_s
 
     def look(self, seen: Evidence, at_ns: int) -> bool:
         """Takes in what is stored at a moment. True when the fault is to be ended."""
@@ -92,8 +102,11 @@ class Trial:
             self.recovers_s = _since_s(self.since_ns)
 
     def _shows(self, seen: Evidence, from_ns: int, to_ns: int) -> bool:
-        window = _window(seen, from_ns, to_ns)
-        return bool(window.spans) and MARKS[self.kind](window, self.calm, self.target)
+        return _shows(self.kind, self.target, _window(seen, from_ns, to_ns), self.calm)
+
+
+def _shows(kind: str, target: str | None, window: Evidence, calm: Evidence) -> bool:
+    return bool(window.spans) and MARKS[kind](window, calm, target)
 
 
 def _window(seen: Evidence, from_ns: int, to_ns: int) -> Evidence:
@@ -110,9 +123,17 @@ def bound_s(kind: str) -> float:
 
 
 def tried(universe: Living, told: Told, calm: Evidence, kinds: Sequence[str]) -> list[Trial]:
-    """Lets all of these go wrong at once, each until it shows, and waits until all is well again."""
+    """Lets all of these go wrong at once, each until it shows, and waits until all is well again.
+
+    They begin when what went before them leaves none of their marks any more.
+    """
+    showing = _showing(told, calm, kinds)
+    deadline = time.monotonic() + _SETTLES_S
+    while showing and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY_S)
+        showing = _showing(told, calm, kinds)
     with ExitStack() as stack:
-        trials = [stack.enter_context(_begun(universe, calm, kind)) for kind in kinds]
+        trials = [stack.enter_context(_begun(universe, calm, kind, kind in showing)) for kind in kinds]
         while waiting := [trial for trial in trials if not trial.is_over]:
             time.sleep(_LOOK_EVERY_S)
             assert universe.is_running, universe.said
@@ -124,11 +145,20 @@ def tried(universe: Living, told: Told, calm: Evidence, kinds: Sequence[str]) ->
     return trials
 
 
+def _showing(told: Told, calm: Evidence, kinds: Sequence[str]) -> set[str]:
+    """Those of the kinds whose mark is there now, without any of them."""
+    at_ns = time.time_ns()
+    start_ns = at_ns - int(_FRESH_S * _S)
+    window = _window(told.evidence(start_ns - _POINT_EVERY_S * _S, at_ns), start_ns, at_ns)
+    return {kind for kind in kinds if _shows(kind, settle(kind, None, None, None)[0], window, calm)}
+
+
 @contextmanager
-def _begun(universe: Living, calm: Evidence, kind: str) -> Iterator[Trial]:
+def _begun(universe: Living, calm: Evidence, kind: str, shows_already: bool) -> Iterator[Trial]:
     begun_ns = time.time_ns()
     id_, target = universe.begin(kind)
-    trial = Trial(kind, id_, target, calm, MARKS[kind](calm, calm, target), begun_ns)
+    is_false = shows_already or MARKS[kind](calm, calm, target)
+    trial = Trial(kind, id_, target, calm, is_false, begun_ns)
     try:
         yield trial
     finally:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from observatory_sdk import ConfigurationError, arguments
-from observatory_universe import access, backfill
+from observatory_universe import access, backfill, loop
 from observatory_universe.clock import Clock
 from observatory_universe.errors import Trouble
 from observatory_universe.faults import FaultError, Faults
@@ -89,7 +89,7 @@ def run(
         port=port,
     )
     try:
-        asyncio.run(_live(settings, seconds, announce))
+        loop.run(_live(settings, seconds, announce))
     except (Trouble, FaultError) as error:
         raise typer.Exit(_complain(str(error))) from error
 
@@ -102,9 +102,9 @@ def main() -> None:
 async def _live(settings: "Settings", seconds: float | None, announce: Path | None) -> None:
     from observatory_universe.controller import Progress, Wishes, run
 
-    wishes, loop = Wishes(), asyncio.get_running_loop()
+    wishes, running = Wishes(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _wish, wishes)
+        running.add_signal_handler(number, _wish, wishes)
 
     def reachable(url: str) -> None:
         if announce is not None:
@@ -113,7 +113,7 @@ async def _live(settings: "Settings", seconds: float | None, announce: Path | No
 
     def ready(services: int) -> None:
         if seconds is not None:
-            loop.call_later(seconds, wishes.stop.set)
+            running.call_later(seconds, wishes.stop.set)
         typer.echo(f"{services} services report to {settings.endpoint}")
 
     await run(settings, wishes, Progress(reachable, ready))

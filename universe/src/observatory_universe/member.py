@@ -23,6 +23,7 @@ import observatory_sdk as obs
 from observatory_universe.clock import Clock
 from observatory_universe.faults import Faults
 from observatory_universe.faults.wire import follow_lines
+from observatory_universe.loop import run
 from observatory_universe.outside.world import Addresses
 from observatory_universe.pace import PACES
 from observatory_universe.sockets import open_doors
@@ -62,7 +63,7 @@ ASSIGNMENT: Final = TypeAdapter(Assignment)
 def main() -> None:
     """Entry point of `python -m observatory_universe.member`."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    asyncio.run(_live())
+    run(_live())
 
 
 async def _live() -> None:

@@ -17,6 +17,9 @@ class Pace:
         chore_factor: how many times as often the platform does its periodic work as at the calm pace.
         inbox_factor: how many times as often the platform looks for work of its own as at the calm pace.
         most_in_flight: how many turns of one kind may be under way at once; further ones are left out.
+        most_late_s: a user's turn that the process comes to later than this is left out: it has more to do than it can.
+        opens_first: whether users wait until all accounts of the start are open; else they come while they are opened.
+        has_viewers: whether users look at prices, portfolios and earnings all the time: many short calls.
         job_workers: how many periodic jobs run at once.
         command_gap_s: mean time between two commands that users write to the bot.
         messages_per_s: how many messages a second the Bot API takes.
@@ -44,6 +47,9 @@ class Pace:
     stream_rest_s: float = 0.0
     mishap_factor: float = 1.0
     has_seasons: bool = False
+    most_late_s: float = float("inf")
+    opens_first: bool = False
+    has_viewers: bool = False
 
 
 PACES: Final = {
@@ -69,15 +75,18 @@ PACES: Final = {
         impulse_gap_s=1.0,
         position_hold_s=6.0,
         consensus_ratio=0.25,
-        user_factor=16.0,
-        chore_factor=3.0,
-        inbox_factor=2.0,
-        most_in_flight=24,
-        job_workers=12,
-        testers=6,
-        command_gap_s=0.5,
+        user_factor=100.0,
+        chore_factor=8.0,
+        inbox_factor=4.0,
+        most_in_flight=8,
+        job_workers=16,
+        testers=24,
+        command_gap_s=0.15,
         messages_per_s=1_000.0,
         most_sessions=300,
+        most_late_s=0.03,
+        opens_first=True,
+        has_viewers=True,
     ),
     # History: as a calm day, thinned, so that a month of it is written in minutes.
     "history": Pace(

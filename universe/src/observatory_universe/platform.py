@@ -307,6 +307,7 @@ class Platform:
             HealthMonitor(
                 world,
                 self.system_monitoring_service,
+                self.state_coordinator,
                 {
                     "market_analysis_service": lambda: self.market_analysis_service.analyse(next(iter(SYMBOLS))),
                     "credit_ledger": lambda: self.credit_ledger.read("platform"),

@@ -1,6 +1,5 @@
 """What happens again and again: users who do something, and the platform's periodic work."""
 
-import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
@@ -11,14 +10,18 @@ import observatory_sdk as obs
 from observatory_universe.doors.feed import LOOK_EVERY_S
 from observatory_universe.errors import Trouble
 from observatory_universe.infrastructure.background import Job
+from observatory_universe.market import SYMBOLS
 from observatory_universe.platform import Platform
 from observatory_universe.strategies import KINDS
+from observatory_universe.turnstile import Turnstile
 from observatory_universe.users import User
 
 _COHORT: Final = "2025-11"
 # How many users are looked at to find the right one.
 _ASKED: Final = 20
 _READING_S: Final = 2.5
+# How many that came at once are served at once: below the pools, which others need as well.
+_AT_ONCE: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +56,19 @@ def stream(platform: Platform, venue: str) -> Round:
 class Crowd:
     """What users do."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, has_viewers: bool) -> None:
         self._platform = platform
         self._users = platform.world.users
         self._chance = platform.world.chance.of("crowd")
+        self._has_viewers = has_viewers
+        self._views = platform.world.chance.of("views")
+        self._readers = Turnstile(_AT_ONCE)
 
     def rounds(self) -> list[Round]:
         """Every kind of thing that users do, and how often all of them together do it at the calm pace."""
+        views = self._view_rounds() if self._has_viewers else []
         return [
+            *views,
             Round("sign in", 4, self._sign_in, "oauth_service"),
             Round("pay", 8, self._pay, "crypto_payment_service"),
             Round("onboard", 20, self._onboard, "user_onboarding_service"),
@@ -73,6 +81,32 @@ class Crowd:
             Round("scan", 8, self._scan, "user_opportunity_discovery"),
             Round("read bot", 2, self._read_bot, "telegram_core"),
         ]
+
+    def _view_rounds(self) -> list[Round]:
+        """The requests of one page, each of which enters by the service that answers it."""
+        return [
+            Round("look at prices", 1, self._look_at_prices, "market_data_coordinator"),
+            Round("look at portfolio", 1, self._look_at_portfolio, "portfolio_risk_service"),
+            Round("look at earnings", 1, self._look_at_earnings, "real_performance_tracker"),
+        ]
+
+    async def _look_at_prices(self) -> None:
+        with on_behalf_of(self._viewer(), "dashboard"):
+            for symbol in SYMBOLS:
+                await self._platform.market_data_coordinator.quotes(symbol)
+
+    async def _look_at_portfolio(self) -> None:
+        user = self._viewer()
+        with on_behalf_of(user, "dashboard"):
+            await self._platform.portfolio_risk_service.assess(user)
+
+    async def _look_at_earnings(self) -> None:
+        with on_behalf_of(self._viewer(), "dashboard"):
+            for strategy in self._platform.library.published():
+                await self._platform.real_performance_tracker.earned(strategy.id)
+
+    def _viewer(self) -> User:
+        return self._views.pick(self._users.everybody())
 
     async def _sign_in(self) -> None:
         user = self._users.anybody()
@@ -92,7 +126,9 @@ class Crowd:
         with on_behalf_of(user, "onboarding"):
             await self._platform.user_onboarding_service.onboard(user)
         for candidate in self._users.too_many()[:_ASKED]:
-            # Whoever still holds something stays until it is sold.
+            # Whoever still holds something, or may hold it any moment, stays until it is sold.
+            if await self._platform.unified_strategy_service.trades_for(candidate):
+                continue
             if not (await self._platform.world.portfolios.read(candidate)).positions:
                 await self._leave(candidate)
                 return
@@ -151,9 +187,10 @@ class Crowd:
     async def _read_bot(self) -> None:
         with obs.feature("chat"):
             asked = await self._platform.telegram_core.poll()
-        await asyncio.gather(*(self._answer(user, name) for user, name in asked))
+        await self._readers.admit(asked, self._answer)
 
-    async def _answer(self, user: User, name: str) -> None:
+    async def _answer(self, command: tuple[User, str]) -> None:
+        user, name = command
         with on_behalf_of(user, "chat"), contextlib.suppress(Trouble):
             await self._platform.telegram_core.receive(user, name)
 
@@ -163,6 +200,7 @@ class Inbox:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
+        self._sellers = Turnstile(_AT_ONCE)
 
     def rounds(self) -> list[Round]:
         """All of them."""
@@ -188,9 +226,10 @@ class Inbox:
     async def _close_positions(self) -> None:
         with obs.feature("autotrade"):
             due = await self._platform.strategy_monitoring_service.watch()
-        await asyncio.gather(*(self._close(user, symbol) for user, symbol in due))
+        await self._sellers.admit(due, self._close)
 
-    async def _close(self, user: User, symbol: str) -> None:
+    async def _close(self, due: tuple[User, str]) -> None:
+        user, symbol = due
         with on_behalf_of(user, "autotrade"), contextlib.suppress(Trouble):
             await self._platform.strategy_monitoring_service.close(user, symbol)
 

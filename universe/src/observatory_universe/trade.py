@@ -59,7 +59,7 @@ class Fill:
 
 @dataclass(slots=True)
 class Order:
-    """One order on its way. Quantities in units of the base asset, prices in USD."""
+    """One order on its way. Quantities in units of the base asset, prices in USD. `closes`: it ends a position."""
 
     id: str
     client_id: str
@@ -74,6 +74,7 @@ class Order:
     decision_price: float
     quantity: float = 0.0
     venue: str = ""
+    closes: bool = False
     type: OrderType = "market"
     status: OrderStatus = "new"
     reject_reason: str | None = None

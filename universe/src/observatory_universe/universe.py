@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
+from math import inf
 from typing import Final
 
 from observatory_universe.chance import Chance
@@ -74,6 +76,7 @@ class Universe:
         self._chance = chance.of("universe")
         self._under_way: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
+        self._opened = asyncio.Event()
 
     @property
     def service_ids(self) -> list[str]:
@@ -91,6 +94,7 @@ class Universe:
         loops = [asyncio.create_task(loop) for loop in self._loops()]
         try:
             await self._open_accounts()
+            self._opened.set()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), seconds)
         finally:
@@ -118,8 +122,8 @@ class Universe:
         if self.platform.has("websocket_market_data"):
             for number, feed in enumerate(self.world.doors.feeds.values()):
                 yield self._read(feed, number * 0.1)
-        for number, round_ in enumerate(self._local(Crowd(self.platform).rounds())):
-            yield self._repeat(round_, self._liveliness, number * _STAGGER_S, pace.most_in_flight)
+        for number, round_ in enumerate(self._crowd()):
+            yield self._repeat(round_, self._liveliness, number * _STAGGER_S, pace.most_in_flight, pace.most_late_s)
         for number, round_ in enumerate(self._local(Inbox(self.platform).rounds())):
             yield self._repeat(round_, lambda: pace.inbox_factor, number * _STAGGER_S, most=2)
         for number, round_ in enumerate(self._local(Mishaps(self.platform, pace.mishap_factor).rounds())):
@@ -129,6 +133,11 @@ class Universe:
                 chore = self._chore(job, every_s)
                 yield self._repeat(chore, lambda: pace.chore_factor, number * _STAGGER_S, most=1)
         yield self._learn_of_users()
+
+    def _crowd(self) -> list[Round]:
+        rounds = self._local(Crowd(self.platform, self._pace.has_viewers).rounds())
+        # Many who come at once would keep the opening of accounts waiting: nobody would follow or subscribe for long.
+        return [replace(each, needed=self._opened.is_set) for each in rounds] if self._pace.opens_first else rounds
 
     def _chore(self, job: Job, every_s: float) -> Round:
         """Periodic work waits in a queue: a round only puts its name there."""
@@ -149,18 +158,28 @@ class Universe:
         season = max(_LEAST_LIVELY, self._season.people(self.clock.now_ns()))
         return self._pace.user_factor * growth * season
 
-    async def _repeat(self, round_: Round, factor: Callable[[], float], first_s: float, most: int) -> None:
-        """Lets the round happen `factor()` times as often as it says, with at most `most` turns under way."""
+    async def _repeat(
+        self, round_: Round, factor: Callable[[], float], first_s: float, most: int, most_late_s: float = inf
+    ) -> None:
+        """Lets the round happen `factor()` times as often as it says, with at most `most` turns under way.
+
+        A turn that is later than `most_late_s` is left out.
+        """
         chance = self.world.chance.of(f"round:{round_.name}")
         turns: set[asyncio.Task[None]] = set()
-        await self.clock.sleep(first_s)
-        while not self._stopping.is_set():
-            if len(turns) < most and round_.needed():
+        pause_s = first_s
+        while True:
+            due_s = self.clock.now_s() + pause_s
+            await self.clock.sleep(pause_s)
+            if self._stopping.is_set():
+                return
+            is_late = self.clock.now_s() - due_s > most_late_s
+            if len(turns) < most and not is_late and round_.needed():
                 turn = asyncio.create_task(self._turn(round_))
                 for tasks in (turns, self._under_way):
                     tasks.add(turn)
                     turn.add_done_callback(tasks.discard)
-            await self.clock.sleep(round_.every_s / factor() * chance.between(0.8, 1.2))
+            pause_s = round_.every_s / factor() * chance.between(0.8, 1.2)
 
     async def _read(self, feed: Feed, first_s: float) -> None:
         """Reads one venue's stream, as often as it is worth it."""

@@ -1,10 +1,15 @@
 """Collects the platform's own metrics and checks its services."""
 
+import contextlib
+import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal
 
 import observatory_sdk as obs
+from observatory_universe.errors import Trouble
 from observatory_universe.health.resources import ResourceMonitor
+from observatory_universe.infrastructure.state import StateCoordinator
 from observatory_universe.service import Service, World
 
 Status = Literal["healthy", "degraded", "critical", "unknown"]
@@ -23,7 +28,7 @@ class SystemMonitoringService(Service):
         super().__init__(world)
         self._resources = resources
         self._versions: dict[str, str] = {}
-        self.counted: dict[str, int] = {}
+        self._counted: Counter[str] = Counter()
 
     @obs.service("system_monitoring_service", "collect")
     async def collect(self) -> None:
@@ -35,7 +40,13 @@ class SystemMonitoringService(Service):
     async def count(self, name: str) -> None:
         """One more of something that a service wants counted."""
         await self.work(0.3)
-        self.counted[name] = self.counted.get(name, 0) + 1
+        self._counted[name] += 1
+
+    @obs.service("system_monitoring_service", "counts")
+    async def counts(self) -> dict[str, int]:
+        """How often each thing was counted so far."""
+        await self.work(0.3)
+        return dict(self._counted)
 
     @obs.service("system_monitoring_service", "deployed")
     async def deployed(self, service: str, version: str, actor: str) -> None:
@@ -57,16 +68,23 @@ class HealthMonitor(Service):
 
     id = "health_monitor"
 
-    def __init__(self, world: World, monitoring: SystemMonitoringService, checks: dict[str, Check]) -> None:
+    def __init__(
+        self, world: World, monitoring: SystemMonitoringService, state: StateCoordinator, checks: dict[str, Check]
+    ) -> None:
         super().__init__(world)
         self._monitoring = monitoring
+        self._state = state
         self._checks = checks
         self._statuses: dict[str, Status] = {}
 
     @obs.service("health_monitor", "check")
     async def check(self) -> bool:
-        """True when every check passed."""
-        return all([await self._check(target, check) for target, check in self._checks.items()])
+        """True when every check passed. What was found stands in the shared state as `health`."""
+        well = all([await self._check(target, check) for target, check in self._checks.items()])
+        with contextlib.suppress(Trouble):
+            found = {"statuses": self._statuses, "counts": await self._monitoring.counts()}
+            await self._state.write("health", json.dumps(found))
+        return well
 
     async def _check(self, target: str, check: Check) -> bool:
         begun_s = self.clock.now_s()

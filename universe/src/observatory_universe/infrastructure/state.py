@@ -9,7 +9,7 @@ _KEPT_S: Final = 3_600.0
 
 
 class StateCoordinator(Service):
-    """Keeps shared state consistent. A claim is kept for an hour.
+    """Keeps shared state consistent.
 
     Raises:
         StateError: Redis cannot be reached; from every method.
@@ -21,6 +21,12 @@ class StateCoordinator(Service):
     async def read(self, key: str) -> str | None:
         await self.work(0.8)
         return await self.doors.cache.read(f"state:{key}")
+
+    @obs.service("state_coordinator", "write")
+    async def write(self, key: str, value: str) -> None:
+        """Kept for an hour."""
+        await self.work(0.8)
+        await self.doors.cache.write(f"state:{key}", value, _KEPT_S)
 
     @obs.service("state_coordinator", "claim")
     async def claim(self, key: str) -> bool:

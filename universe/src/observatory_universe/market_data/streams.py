@@ -42,7 +42,7 @@ class WebsocketMarketData(Service):
                 feed.reconnected()
         for trade in reading.trades:
             self._feeds[venue, trade.symbol].message(
-                event_unix_nano=trade.event_time_ns, received_unix_nano=trade.received_ns
+                event_unix_nano=trade.event_time_ns, received_unix_nano=trade.received_ns, price=trade.price
             )
         for symbol, count in Counter(quote.symbol for quote in reading.quotes).items():
             for _ in range(count):
@@ -51,13 +51,11 @@ class WebsocketMarketData(Service):
             self._tell_gap(venue, gap)
 
     def _tell_gap(self, venue: str, gap: Gap) -> None:
-        missing = range(gap.first_missing, gap.last_missing + 1)
-        self._feeds[venue, gap.symbol].sequence_gap(len(missing))
+        self._feeds[venue, gap.symbol].sequence_gap(gap.last_missing - gap.first_missing + 1)
         obs.facts.feed_gap(
             exchange_id=venue,
             channel=CHANNEL,
             symbol=gap.symbol,
             start_unix_nano=gap.from_ns,
             end_unix_nano=gap.to_ns,
-            affected_ids=[str(number) for number in missing[:20]],
         )

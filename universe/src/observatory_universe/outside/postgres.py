@@ -21,7 +21,8 @@ _START_S: Final = 30.0
 _MOST_PATH_BYTES: Final = 100 - len("/.s.PGSQL.5432")
 _SETTINGS: Final = {
     "listen_addresses": "",
-    "max_connections": "100",
+    # Ten processes with a full pool each, and those that watch.
+    "max_connections": "230",
     "shared_buffers": "16MB",
     "dynamic_shared_memory_type": "mmap",
     # The data need not outlive the machine, nor even the server.

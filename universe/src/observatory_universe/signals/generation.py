@@ -1,11 +1,12 @@
 """Market events into trading signals."""
 
+import math
 from typing import Final
 
 from pydantic import TypeAdapter
 
 import observatory_sdk as obs
-from observatory_universe.market import MarketEvent, goes_on_ratio_of
+from observatory_universe.market import MarketEvent
 from observatory_universe.market_data.analysis import MarketAnalysisService
 from observatory_universe.market_data.coordinator import MarketDataCoordinator
 from observatory_universe.service import Service, World
@@ -14,6 +15,19 @@ from observatory_universe.strategies import Library
 from observatory_universe.trade import Side, Signal, opposite
 
 _JSON: Final = TypeAdapter(Signal)
+# The rule of thumb: at twice the usual volume a move says nothing, and every further multiple says less than the one
+# before. How markets are in truth is for them to know: heavy moves go on more often than the rule dares to say.
+_SAYS_NOTHING: Final = 2.0
+_MOST_SURE: Final = 0.95
+_SLOWLY: Final = 3.5
+# How far, in multiples of the usual volume, the volume of a move is misread.
+_MISREAD: Final = 0.15
+
+
+def _confidence(volume_ratio: float) -> float:
+    """How sure (0.5 to 0.95) a move of this volume makes the engine that the move goes on."""
+    beyond = max(0.0, volume_ratio - _SAYS_NOTHING)
+    return _MOST_SURE - (_MOST_SURE - 0.5) * math.exp(-beyond / _SLOWLY)
 
 
 class SignalGenerationEngine(Service):
@@ -50,14 +64,13 @@ class SignalGenerationEngine(Service):
             score = await self._sentiment.score(event.symbol)
             await self.work(12)
             kind = self._kind(event, score, side)
-            confidence = goes_on_ratio_of(event.volume_ratio + self.chance.normal(0, 0.15))
             signal = Signal(
                 id=signal_id,
                 kind=kind,
                 symbol=event.symbol,
                 side=side,
                 strategy_id=self._library.of_kind(kind).id,
-                confidence=confidence,
+                confidence=_confidence(event.volume_ratio + self.chance.normal(0, _MISREAD)),
                 quality_score=self._quality(event, analysis.volatility_ratio),
                 decision_price=mid,
                 event=event,

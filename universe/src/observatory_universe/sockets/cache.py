@@ -1,7 +1,8 @@
 """Redis over a socket."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -32,7 +33,7 @@ return bytes
 
 
 class RedisCache:
-    """One client of a Redis server, with at most 18 connections.
+    """One client of a Redis server, with at most 12 connections.
 
     Args:
         url: such as `redis://127.0.0.1:6379/0`.
@@ -50,6 +51,7 @@ class RedisCache:
             retry=Retry(NoBackoff(), 0),
         )
         self._redis: Redis = Redis.from_pool(pool)
+        self._places = asyncio.Semaphore(_CONNECTIONS)
         self._count = self._redis.register_script(_COUNT)
         self._squeezed: float | None = None
         self._keys_bytes = 0
@@ -63,35 +65,35 @@ class RedisCache:
         await self._redis.aclose()
 
     async def read(self, key: str) -> str | None:
-        with _told(key):
+        async with self._asking(key):
             return _text(await self._redis.get(key))
 
     async def write(self, key: str, value: str, ttl_s: float | None = None) -> None:
-        with _told(key):
+        async with self._asking(key):
             await self._redis.set(key, value, px=None if ttl_s is None else _ms(ttl_s))
 
     async def claim(self, key: str, ttl_s: float) -> bool:
-        with _told(key):
+        async with self._asking(key):
             return await self._redis.set(key, "1", nx=True, px=_ms(ttl_s)) is not None
 
     async def count(self, key: str, ttl_s: float) -> int:
-        with _told(key):
+        async with self._asking(key):
             return int(await self._count(keys=[key], args=[_ms(ttl_s)]))
 
     async def drop(self, key: str) -> None:
-        with _told(key):
+        async with self._asking(key):
             await self._redis.delete(key)
 
     async def push(self, queue: str, item: str) -> int:
-        with _told(queue):
+        async with self._asking(queue):
             return int(await self._redis.rpush(queue, item))
 
     async def pop(self, queue: str) -> str | None:
-        with _told(queue):
+        async with self._asking(queue):
             return _text(await self._redis.lpop(queue))
 
     async def status(self) -> CacheStatus:
-        with _told("INFO"):
+        async with self._asking("INFO"):
             found = await self._redis.info("memory", "stats")
         return CacheStatus(
             used_memory_bytes=found["used_memory"],
@@ -109,7 +111,7 @@ class RedisCache:
         would often be less than what no eviction can free: then every key goes, and no more can be written. So the
         share is one of what the keys take, and 32 KiB, which is how much the rest comes and goes, are always left.
         """
-        with _told("CONFIG"):
+        async with self._asking("CONFIG"):
             if share_ratio is None:
                 await self._limit(CACHE_BYTES, "noeviction")
             elif share_ratio != self._squeezed:
@@ -127,6 +129,21 @@ class RedisCache:
     async def _limit(self, most_bytes: int, policy: str) -> None:
         # In one command: in between, the server would refuse to write.
         await self._redis.config_set("maxmemory", most_bytes, "maxmemory-policy", policy)
+
+    @asynccontextmanager
+    async def _asking(self, what: str) -> AsyncIterator[None]:
+        """One command's time, in the order in which they came."""
+        try:
+            # The pool lets whoever comes at the right moment go first, and who has waited start again.
+            async with asyncio.timeout(WAIT_S if self._places.locked() else None):
+                await self._places.acquire()
+        except TimeoutError:
+            raise StateError(f"Redis, {what}: no connection came free within {WAIT_S:g} s") from None
+        try:
+            with _told(what):
+                yield
+        finally:
+            self._places.release()
 
 
 @contextmanager

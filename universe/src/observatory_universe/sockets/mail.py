@@ -2,8 +2,9 @@
 
 import asyncio
 from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
+from email.mime.text import MIMEText
+from email.policy import compat32
+from email.utils import format_datetime
 from itertools import count
 from typing import Final
 
@@ -14,6 +15,8 @@ from observatory_universe.doors.channels import SENDER, mail_refusal
 from observatory_universe.doors.message import MessagingError
 
 _TIMEOUT_S: Final = 10.0
+# The plain one: what `email` writes since takes five times as long, to no other effect on headers such as ours.
+_POLICY: Final = compat32.clone(linesep="\r\n")
 _HOST: Final = SENDER.partition("@")[2]
 
 
@@ -78,14 +81,13 @@ class MailClient:
 
     def _compose(self, address: str, subject: str, text: str) -> bytes:
         now_ns = self._clock.now_ns()
-        message = EmailMessage(SMTP_POLICY)
+        message = MIMEText(text, "plain", "us-ascii" if text.isascii() else "utf-8")
         message["From"] = SENDER
         message["To"] = address
         message["Subject"] = subject
-        message["Date"] = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC)
+        message["Date"] = format_datetime(datetime.fromtimestamp(now_ns // 1_000_000_000, UTC))
         message["Message-ID"] = f"<{now_ns}.{next(self._numbers)}@{_HOST}>"
-        message.set_content(text)
-        return message.as_bytes()
+        return message.as_bytes(policy=_POLICY)
 
 
 def _code(error: aiosmtplib.SMTPResponseException | aiosmtplib.SMTPRecipientsRefused) -> int:

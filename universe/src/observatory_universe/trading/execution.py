@@ -161,7 +161,7 @@ class TradeExecutionService(Service):
     async def _execute(self, order: Order, caused_by: Place | None) -> Place | None:
         quote = await self._prices.ticker(order.symbol, order.venue)
         # Only an opening order may wait for its price: what is to be closed is to be closed now.
-        if caused_by is None and self.chance.happens(_LIMIT_RATIO):
+        if not order.closes and self.chance.happens(_LIMIT_RATIO):
             order.type = "limit"
         # Written down before it is sent: whatever happens then, it is known that there may be such an order.
         await self._record(order)

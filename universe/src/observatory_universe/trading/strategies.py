@@ -142,6 +142,12 @@ class UnifiedStrategyService(Service):
                 return None
             return await self._close(user, position)
 
+    @obs.service("unified_strategy_service", "trades_for")
+    async def trades_for(self, user: User) -> bool:
+        """Whether the user holds a position, or an order of theirs is under way or in doubt."""
+        await self.work(0.5)
+        return any(user_id == user.id for user_id, _ in self._taken() | self._held.keys())
+
     @obs.service("unified_strategy_service", "reconcile")
     async def reconcile(self) -> int:
         """Books the orders of which nobody knew and now somebody does. Returns how many."""
@@ -254,6 +260,7 @@ class UnifiedStrategyService(Service):
             decision_price=await self._market.view(position.symbol),
             quantity=position.quantity,
             venue=position.venue,
+            closes=True,
         )
 
     async def _prepare(self, user: User, order: Order) -> str | None:
