@@ -40,7 +40,7 @@ def test_a_feed_counts_and_measures_what_comes(recorded: Any, feed: Any) -> None
     feed.connection(True)
     for number in range(3):
         feed.message(event_unix_nano=NOW + number, received_unix_nano=NOW + number + 250_000_000)
-    feed.message()
+    feed.message(price=64_200.5)
     feed.message(event_unix_nano=NOW - 10**9, received_unix_nano=NOW)  # late: the newest event stays the newest
     feed.reconnected()
     feed.sequence_gap(4)
@@ -60,6 +60,7 @@ def test_a_feed_counts_and_measures_what_comes(recorded: Any, feed: Any) -> None
     *_, newest = points(metrics, data.LAST_UPDATE)
     assert newest.value == pytest.approx(NOW / 1e9)
     expected = {data.RECONNECTS: 1, data.SEQUENCE_GAPS: 4, data.CANDLES_MISSING: 2, data.CONNECTION_UP: 1}
+    expected |= {data.PRICE: 64_200.5}
     assert {metric: points(metrics, metric)[0].value for metric in expected} == expected
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from observatory_sdk import conventions, facts
 from observatory_sdk.attach import attach
 from observatory_sdk.calls import service
+from observatory_sdk.endpoints import Exporters
 from observatory_sdk.errors import ConfigurationError, DeliveryError, FactError, SdkError
-from observatory_sdk.frame import feature, outcome
+from observatory_sdk.frame import decision, feature, outcome
 from observatory_sdk.guard import losses, strict
 from observatory_sdk.heartbeat import register
-from observatory_sdk.pipeline import Exporters, Providers, Telemetry, configure
+from observatory_sdk.pipeline import Providers, Telemetry, configure
 from observatory_sdk.propagation import extract, inject
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "attach",
     "configure",
     "conventions",
+    "decision",
     "extract",
     "facts",
     "feature",

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 from observatory_sdk.errors import ConfigurationError
 from observatory_sdk.facts.checks import is_instant
 
+# Below this a call that is kept stands for so many that a count of them says nothing any more.
+LEAST_RATIO = 0.0001
+
 
 def service_ids(services: Iterable[str]) -> tuple[str, ...]:
     """The ids as given.
@@ -48,3 +51,14 @@ def check_clock(now_ns: object) -> None:
     """Raise `ConfigurationError` unless it tells an instant, or is none."""
     if now_ns is not None and not (callable(now_ns) and is_instant(now_ns())):
         raise ConfigurationError("now_ns takes a function that returns whole nanoseconds since 1970 UTC")
+
+
+def check_ratio(ratio: object) -> float:
+    """The share of spans to keep.
+
+    Raises:
+        ConfigurationError: it is no number from `LEAST_RATIO` to 1.
+    """
+    if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not LEAST_RATIO <= ratio <= 1:
+        raise ConfigurationError(f"sample_ratio is {ratio!r}: it takes a number from {LEAST_RATIO} to 1")
+    return float(ratio)

@@ -22,20 +22,24 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 EXTERNAL = "external"
+_SERVICE = common.SERVICE.name
+_CALLER = common.CALLER.name
 _GUARD = Guard("service")
 
 
 class ServiceCall:
     """What `service` gives back. One object opens one call at a time; as a decorator it opens one for each call."""
 
+    # Here, not in the constructor: a call that is not recorded never sets them.
+    _opened: tuple[trace.Span, Context] | None = None
+    _token: Any = None
+    _frame_id = 0
+    _outer: str | None = None
+
     def __init__(self, service: str, operation: str | None, kind: trace.SpanKind) -> None:
         self._service = service
         self._operation = operation
         self._kind = kind
-        self._opened: tuple[trace.Span, Context] | None = None
-        self._token: Any = None
-        self._frame_id = 0
-        self._outer: str | None = None
 
     def __enter__(self) -> Self:
         if not scope.silent():
@@ -47,10 +51,12 @@ class ServiceCall:
     ) -> None:
         if self._opened is None:
             return
-        with _GUARD:
+        try:
             self._leave()
             self._detach()
             self._close(error)
+        except Exception as ours:
+            _GUARD.caught(ours)
 
     async def __aenter__(self) -> Self:
         if not scope.silent():
@@ -70,13 +76,15 @@ class ServiceCall:
         return cast(Callable[P, R], functools.wraps(function)(wrapped))
 
     def _enter(self, frame_id: int) -> None:
-        with _GUARD:
+        try:
             self._open()
             self._attach()
             if self._opened is not None:
                 # One function may open several calls, one inside the other: the outer one is at work again after it.
                 self._frame_id, self._outer = frame_id, AT_WORK.get(frame_id)
                 AT_WORK[frame_id] = self._service
+        except Exception as ours:
+            _GUARD.caught(ours)
 
     def _leave(self) -> None:
         if self._outer is None:
@@ -85,26 +93,26 @@ class ServiceCall:
             AT_WORK[self._frame_id] = self._outer
 
     def _open(self) -> None:
-        found = frame.current()
+        found = self._found()
+        service = self._service
+        attributes = {_SERVICE: service, **found.carried}
+        # A service that calls itself is at work on one call, not on two.
+        if found.service != service:
+            attributes[_CALLER] = found.service or found.caller or EXTERNAL
         span = scope.current().tracer.start_span(
-            f"{self._service}.{self._operation}" if self._operation else self._service,
+            f"{service}.{self._operation}" if self._operation else service,
             kind=self._kind,
-            attributes=self._attributes(found),
+            attributes=attributes,
             start_time=clock.held_ns(),
             record_exception=False,
             set_status_on_exception=False,
         )
-        if not span.get_span_context().is_valid:
-            return  # nothing is configured: leave the context alone
-        inner = context.set_value(frame.KEY, found.with_service(self._service, span))
-        self._opened = (span, trace.set_span_in_context(span, inner))
+        if span.get_span_context().is_valid:  # else nothing is configured: leave the context alone
+            self._opened = (span, frame.opened(found.with_service(service, span), span))
 
-    def _attributes(self, found: frame.Frame) -> dict[str, str]:
-        attributes = {common.SERVICE.name: self._service, **found.carried}
-        # A service that calls itself is at work on one call, not on two.
-        if found.service != self._service:
-            attributes[common.CALLER.name] = found.service or found.caller or EXTERNAL
-        return attributes
+    def _found(self) -> frame.Frame:
+        """Who calls."""
+        return frame.current()
 
     def _attach(self) -> None:
         if self._opened is not None:
@@ -120,7 +128,8 @@ class ServiceCall:
             return
         (span, _), self._opened = self._opened, None
         try:
-            frame.write_error(span, error)
+            if error is not None:
+                frame.write_error(span, error)
         finally:
             span.end(clock.held_ns())
 

@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, Status
 
+from observatory_sdk.budgets import bounded_span, count_record
 from observatory_sdk.guard import LOSSES
 from observatory_sdk.redaction import redact, redact_all, redact_value
 
@@ -31,7 +32,7 @@ class SpanOutlet(SpanExporter):
         if self._closed.is_set():
             LOSSES.count("spans not sent", times=len(spans))
             return SpanExportResult.FAILURE
-        result = self._target.export([clean_span(span) for span in spans])
+        result = self._target.export([clean_span(bounded_span(span)) for span in spans])
         if result is not SpanExportResult.SUCCESS:
             LOSSES.count("spans not sent", times=len(spans))
         return result
@@ -56,6 +57,8 @@ class LogOutlet(LogRecordExporter):
         if self._closed.is_set():
             LOSSES.count("log records not sent", times=len(batch))
             return LogRecordExportResult.FAILURE
+        for record in batch:
+            count_record(record)
         result = self._target.export([clean_record(record) for record in batch])
         if result is not LogRecordExportResult.SUCCESS:
             LOSSES.count("log records not sent", times=len(batch))

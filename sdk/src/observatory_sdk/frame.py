@@ -20,30 +20,44 @@ from observatory_sdk.guard import Guard
 
 KEY = context.create_key("observatory-frame")
 BAGGAGE_CALLER = common.CALLER.name
-_CARRIED = (common.FEATURE.name, common.USER_ID.name, common.USER_COHORT.name, common.USER_PLAN.name)
+# What `set_span_in_context` calls the span; there is no public name for it.
+SPAN_KEY = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, Context())))
+_SERVICE = common.SERVICE.name
+_CARRIED = (
+    common.FEATURE.name,
+    common.USER_ID.name,
+    common.USER_COHORT.name,
+    common.USER_PLAN.name,
+    common.DECISION_ID.name,
+)
 MAX_CARRIED = 200
 _GUARD = Guard("context")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Frame:
-    """`carried` travels with the request; `service` runs here; `caller` called from another process."""
+    """`carried` travels with the request; `service` runs here; `caller` called from another process.
+
+    Never changed once made; not frozen, because each call of a service makes one and that costs a microsecond.
+    """
 
     service: str | None = None
     caller: str | None = None
     carried: Mapping[str, str] = field(default_factory=dict)
     entry: trace.Span | None = None
-    stamp: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def stamp(self) -> Mapping[str, str]:
+        """What spans and log records made here are told."""
+        return self.carried if self.service is None else {_SERVICE: self.service, **self.carried}
 
     def with_service(self, service: str, entry: trace.Span | None) -> Frame:
         """The frame inside a call of `service`, whose span is `entry`."""
-        return Frame(service, None, self.carried, entry, {common.SERVICE.name: service, **self.carried})
+        return Frame(service, None, self.carried, entry)
 
     def with_carried(self, carried: Mapping[str, str]) -> Frame:
         """The same frame with more to carry."""
-        merged = {**self.carried, **carried}
-        service = {} if self.service is None else {common.SERVICE.name: self.service}
-        return replace(self, carried=merged, stamp={**service, **merged})
+        return replace(self, carried={**self.carried, **carried})
 
 
 EMPTY = Frame()
@@ -78,6 +92,11 @@ def to_context(frame: Frame, within: Context | None = None) -> Context:
     return context.set_value(KEY, frame, within)
 
 
+def opened(frame: Frame, span: trace.Span) -> Context:
+    """The context at work with this frame and this span: one copy, where two `set_value` make four."""
+    return Context({**context.get_current(), KEY: frame, SPAN_KEY: span})
+
+
 class Within:
     """Works inside a context: `with` and `async with`. Not a decorator, which would end before a coroutine begins."""
 
@@ -106,15 +125,29 @@ class Within:
 
 
 def feature(
-    name: str, *, user_id: str | None = None, user_cohort: str | None = None, user_plan: str | None = None
+    name: str,
+    *,
+    user_id: str | None = None,
+    user_cohort: str | None = None,
+    user_plan: str | None = None,
+    decision_id: str | None = None,
 ) -> Within:
-    """All that happens inside serves this business feature and this user, in other processes too.
+    """All that happens inside serves this business feature, this user and this decision, in other processes too.
 
-    `name`: as in `chat`, `signals`, `autotrade`. The ids travel in the `baggage` header of outgoing requests, so give
-    opaque ids, never names or addresses.
+    `name`: as in `chat`, `signals`, `autotrade`. `decision_id` joins a decision with all that comes of it. The ids
+    travel in the `baggage` header of outgoing requests, so give opaque ids, never names or addresses.
     """
-    values = (name, user_id, user_cohort, user_plan)
+    values = (name, user_id, user_cohort, user_plan, decision_id)
 
+    return _carrying(values)
+
+
+def decision(decision_id: str) -> Within:
+    """All that happens inside comes of this decision, in other processes too; feature and user stay as they are."""
+    return _carrying((None, None, None, None, decision_id))
+
+
+def _carrying(values: tuple[str | None, ...]) -> Within:
     def make() -> Context:
         given = zip(_CARRIED, values, strict=True)
         return to_context(current().with_carried({key: str(value) for key, value in given if value is not None}))

@@ -37,6 +37,11 @@ class Losses:
         if due:
             _LOG.warning("observatory sdk: %s (%s%d so far)", reason, f"{detail}, " if detail else "", total)
 
+    def tally(self, reason: str, times: int = 1) -> None:
+        """Add to a reason without a word in the log: it was meant."""
+        with self._lock:
+            self._counts[reason] += times
+
     def counts(self) -> dict[str, int]:
         """Everything counted so far, by reason."""
         with self._lock:
@@ -81,3 +86,9 @@ class Guard:
             return False
         LOSSES.count(self.reason, repr(error))
         return True
+
+    def caught(self, error: Exception) -> None:
+        """For `except Exception` where every call of a service passes: that costs nothing, `with` 0.2 us each time."""
+        if LOSSES.strict:
+            raise error
+        LOSSES.count(self.reason, repr(error))

@@ -32,6 +32,7 @@ class Heartbeats:
         self._now = now
         self._lock = Lock()
         self._beats: dict[str, _Beat] = {}
+        self._paused = False
 
     def register(self, services: Iterable[str]) -> list[str]:
         """Report these from now on; once registered, again is nothing. Returns those that are new."""
@@ -55,6 +56,8 @@ class Heartbeats:
         """Services that owe a point, each with the seconds since it was registered."""
         now = self._now()
         with self._lock:
+            if self._paused:
+                return []
             late = [
                 (service, beat)
                 for service, beat in self._beats.items()
@@ -76,9 +79,15 @@ class Heartbeats:
             for beat in self._beats.values():
                 beat.registered_at, beat.sent_at = self._now(), None
 
+    def pause(self) -> None:
+        """Report nobody until `forget`: this process has the services loaded, and others run them."""
+        with self._lock:
+            self._paused = True
+
     def forget(self) -> None:
         """Owe every point anew: another exporter begins."""
         with self._lock:
+            self._paused = False
             for beat in self._beats.values():
                 beat.sent_at = None
 

@@ -11,31 +11,24 @@ from uuid import uuid4
 
 from opentelemetry import metrics, propagate, trace
 from opentelemetry._logs import set_logger_provider
-from opentelemetry.exporter.otlp.proto.http import Compression
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.metrics import CallbackOptions, Observation
-from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits, LogRecordProcessor
-from opentelemetry.sdk._logs.export import LogRecordExporter
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
-from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import SpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
-from observatory_sdk import arguments, clock, scope
+from observatory_sdk import arguments, budgets, clock, recorder, scope
 from observatory_sdk.conventions import common
-from observatory_sdk.delivery import DeliveredLogs, DeliveredMetrics, DeliveredSpans, Delivery
+from observatory_sdk.endpoints import EXPORT_TIMEOUT_S, Exporters, delivered, headers_of, otlp, outlets
 from observatory_sdk.errors import ConfigurationError, DeliveryError
-from observatory_sdk.exporters import LogOutlet, MetricOutlet, SpanOutlet
 from observatory_sdk.facts.readings import BOARD
 from observatory_sdk.guard import LOSSES, Guard
 from observatory_sdk.heartbeat import HEARTBEATS
 from observatory_sdk.held import Held
 from observatory_sdk.propagation import PROPAGATOR
 from observatory_sdk.queues import CountedLogs, CountedSpans, once_a_minute
+from observatory_sdk.sampling import ConsistentSampler, SampledSpans
 from observatory_sdk.scope import Scope
 from observatory_sdk.stamping import StampLogs, StampSpans
 from observatory_sdk.usage import CpuSampler, observe
@@ -45,24 +38,12 @@ METRICS_EVERY_MS = 5_000
 FEED_EVERY_MS = 1_000
 QUEUE_LENGTH = 20_000
 BATCH_LENGTH = 2_000
-MAX_ATTRIBUTE = 16_384
-EXPORT_TIMEOUT_S = 5.0
 EXIT_TIMEOUT_S = 3.0
 STOP_TIMEOUT_S = 0.5
 FOREVER_S = 3_600.0
 
 _GUARD = Guard("pipeline")
 _LOCK = Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class Exporters:
-    """Where telemetry goes instead of OTLP over HTTP. `feed_metrics` are sent each second, the others each 5 s."""
-
-    spans: SpanExporter
-    logs: LogRecordExporter
-    metrics: MetricExporter
-    feed_metrics: MetricExporter
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +170,7 @@ def configure(
     providers: Providers | None = None,
     set_globals: bool = True,
     now_ns: Callable[[], int] | None = None,
+    sample_ratio: float = 1.0,
 ) -> Telemetry:
     """Start to report. Call it once, early, in each process.
 
@@ -201,22 +183,26 @@ def configure(
     is sent by itself in the background: spans and log records when enough of them wait, metrics at `collect()`. Nothing
     is dropped either: the caller waits for the server, and is told by `collect` and `flush` when it will not take more.
 
+    `sample_ratio`: the share of spans to keep, from 0.0001 to 1. Facts, failures and the slowest calls of an operation
+    are kept in any case; what is dropped is counted in `losses()`, and the server counts the kept ones for the others.
+
     Raises `ConfigurationError` for an argument that cannot work, and when the SDK is configured already. Without a
     held clock a server that is down raises nothing, now or later.
     """
     global _live
     names = _checked(service_name, endpoint, token, environment, headers, services, exporters, providers)
     arguments.check_clock(now_ns)
+    ratio = _checked_ratio(sample_ratio, providers)
     with _LOCK:
         if _live is not None:
             raise ConfigurationError("the SDK is configured already: call shutdown() on the Telemetry first")
         resource = _resource(service_name, namespace, version, instance_id, environment)
         if providers is None and exporters is None and endpoint is not None:
-            make = _otlp if now_ns is None else _delivered
-            exporters = make(endpoint, _headers(token, headers))
-        telemetry = _built(resource, exporters, providers, now_ns)
+            make = otlp if now_ns is None else delivered
+            exporters = make(endpoint, headers_of(token, headers))
+        telemetry = _built(resource, exporters, providers, now_ns, ratio)
         if telemetry.providers is not None:
-            _start(telemetry.providers, set_globals)
+            _start(telemetry.providers, set_globals, ratio if providers is None else None)
             telemetry._watch()
             atexit.register(telemetry.shutdown)
             _live = telemetry
@@ -247,6 +233,13 @@ def _checked(
     return names
 
 
+def _checked_ratio(ratio: object, providers: Providers | None) -> float:
+    found = arguments.check_ratio(ratio)
+    if providers is not None and found != 1:
+        raise ConfigurationError("sample_ratio and providers exclude each other: the host's own provider samples")
+    return found
+
+
 def _resource(
     service_name: str, namespace: str, version: str | None, instance_id: str | None, environment: str
 ) -> Resource:
@@ -255,83 +248,55 @@ def _resource(
         common.SERVICE_NAMESPACE.name: namespace,
         common.SERVICE_INSTANCE_ID.name: instance_id or str(uuid4()),
         common.ENVIRONMENT.name: environment,
+        common.REDACTED.name: common.RULES,
     }
     if version is not None:
         attributes[common.SERVICE_VERSION.name] = version
     return Resource.create(attributes)
 
 
-def _headers(token: str | None, headers: Mapping[str, str] | None) -> dict[str, str]:
-    bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
-    return {**bearer, **(headers or {})}
-
-
-def _otlp(endpoint: str, headers: dict[str, str]) -> Exporters:
-    base = endpoint.rstrip("/")
-    gzip, timeout_s = Compression.Gzip, EXPORT_TIMEOUT_S
-    url = f"{base}/v1/metrics"
-    return Exporters(
-        OTLPSpanExporter(f"{base}/v1/traces", headers=headers, timeout=timeout_s, compression=gzip),
-        OTLPLogExporter(f"{base}/v1/logs", headers=headers, timeout=timeout_s, compression=gzip),
-        OTLPMetricExporter(url, headers=headers, timeout=timeout_s, compression=gzip),
-        OTLPMetricExporter(url, headers=headers, timeout=timeout_s, compression=gzip),
-    )
-
-
-def _delivered(endpoint: str, headers: dict[str, str]) -> Exporters:
-    base = endpoint.rstrip("/")
-    metrics = DeliveredMetrics(Delivery(f"{base}/v1/metrics", headers))
-    return Exporters(
-        DeliveredSpans(Delivery(f"{base}/v1/traces", headers)),
-        DeliveredLogs(Delivery(f"{base}/v1/logs", headers)),
-        metrics,
-        metrics,
-    )
-
-
-def _outlets(exporters: Exporters) -> Exporters:
-    return Exporters(
-        SpanOutlet(exporters.spans),
-        LogOutlet(exporters.logs),
-        MetricOutlet(exporters.metrics),
-        MetricOutlet(exporters.feed_metrics),
-    )
-
-
 def _built(
-    resource: Resource, exporters: Exporters | None, providers: Providers | None, now_ns: Callable[[], int] | None
+    resource: Resource,
+    exporters: Exporters | None,
+    providers: Providers | None,
+    now_ns: Callable[[], int] | None,
+    ratio: float,
 ) -> Telemetry:
     if providers is None and exporters is None:
         return Telemetry(None)
     _tell_time_by(now_ns)
     if exporters is None:
         return Telemetry(providers)
-    outlets = _outlets(exporters)
+    sent = outlets(exporters)
     if now_ns is None:
-        return Telemetry(_providers(resource, *_batches(outlets)), outlets)
-    held = Held.over(outlets.spans, outlets.logs, outlets.metrics, outlets.feed_metrics)
-    return Telemetry(_providers(resource, held.spans, held.logs, *held.readers), outlets, held)
+        return Telemetry(_providers(resource, ratio, *_batches(sent)), sent)
+    held = Held.over(sent.spans, sent.logs, sent.metrics, sent.feed_metrics)
+    return Telemetry(_providers(resource, ratio, held.spans, held.logs, *held.readers), sent, held)
 
 
-def _batches(outlets: Exporters) -> tuple[SpanProcessor, LogRecordProcessor, MetricReader, MetricReader]:
+def _batches(sent: Exporters) -> tuple[SpanProcessor, LogRecordProcessor, MetricReader, MetricReader]:
     timeout_ms = EXPORT_TIMEOUT_S * 1_000
     return (
-        CountedSpans(outlets.spans, QUEUE_LENGTH, BATCH_DELAY_MS, BATCH_LENGTH, timeout_ms),
-        CountedLogs(outlets.logs, BATCH_DELAY_MS, BATCH_LENGTH, timeout_ms, QUEUE_LENGTH),
-        PeriodicExportingMetricReader(outlets.metrics, METRICS_EVERY_MS, timeout_ms),
-        PeriodicExportingMetricReader(outlets.feed_metrics, FEED_EVERY_MS, timeout_ms),
+        CountedSpans(sent.spans, QUEUE_LENGTH, BATCH_DELAY_MS, BATCH_LENGTH, timeout_ms),
+        CountedLogs(sent.logs, BATCH_DELAY_MS, BATCH_LENGTH, timeout_ms, QUEUE_LENGTH),
+        PeriodicExportingMetricReader(sent.metrics, METRICS_EVERY_MS, timeout_ms),
+        PeriodicExportingMetricReader(sent.feed_metrics, FEED_EVERY_MS, timeout_ms),
     )
 
 
 def _providers(
-    resource: Resource, spans: SpanProcessor, logs: LogRecordProcessor, metrics: MetricReader, feeds: MetricReader
+    resource: Resource,
+    ratio: float,
+    spans: SpanProcessor,
+    logs: LogRecordProcessor,
+    metrics: MetricReader,
+    feeds: MetricReader,
 ) -> Providers:
-    # Facts are never sampled, not even below a parent in another process that was not.
-    limits = SpanLimits(max_attribute_length=MAX_ATTRIBUTE)
-    tracer = TracerProvider(ALWAYS_ON, resource, shutdown_on_exit=False, span_limits=limits)
-    tracer.add_span_processor(spans)
-    log_limits = LogRecordLimits(max_log_record_attribute_length=MAX_ATTRIBUTE)
-    logger = LoggerProvider(resource, shutdown_on_exit=False, log_record_limits=log_limits)
+    tracer = TracerProvider(
+        ConsistentSampler(ratio), resource, shutdown_on_exit=False, span_limits=budgets.span_limits()
+    )
+    tracer.add_span_processor(spans if ratio == 1 else SampledSpans(spans))
+    logger = LoggerProvider(resource, shutdown_on_exit=False, log_record_limits=budgets.log_limits())
     logger.add_log_record_processor(StampLogs())
     logger.add_log_record_processor(logs)
     # Two providers, not two readers of one: each reader would send every metric, the feeds' each 1 s and again each 5.
@@ -352,12 +317,15 @@ def _tell_time_by(now_ns: Callable[[], int] | None) -> None:
         BOARD.age()
 
 
-def _start(providers: Providers, set_globals: bool) -> None:
+def _start(providers: Providers, set_globals: bool, ratio: float | None) -> None:
+    """`ratio`: the share of spans to keep; None for the host's own providers, whose limits we do not know."""
     providers.tracer.add_span_processor(StampSpans())
     meter = providers.meter.get_meter(scope.NAME)
     feed_meter = (providers.feed_meter or providers.meter).get_meter(scope.NAME)
-    tracer, logger = providers.tracer.get_tracer(scope.NAME), providers.logger.get_logger(scope.NAME)
-    found = Scope(tracer, logger, meter, feed_meter)
+    tracer = providers.tracer.get_tracer(scope.NAME)
+    if ratio is not None:
+        tracer = recorder.over(providers.tracer, scope.NAME, budgets.span_limits(), whole=ratio == 1)
+    found = Scope(tracer, providers.logger.get_logger(scope.NAME), meter, feed_meter)
     scope.use(found)
     BOARD.attach(found)
     HEARTBEATS.forget()

@@ -19,9 +19,10 @@ from opentelemetry.propagators.textmap import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from observatory_sdk import frame
-from observatory_sdk.guard import Guard
+from observatory_sdk.guard import LOSSES, Guard
 
 _GUARD = Guard("propagation")
+_OURS = ("observatory.", "user.")
 
 
 class FramePropagator(TextMapPropagator):
@@ -34,6 +35,7 @@ class FramePropagator(TextMapPropagator):
         self, carrier: CarrierT, context: Context | None = None, setter: Setter[CarrierT] = default_setter
     ) -> None:
         with _GUARD:
+            context = _bounded(context)
             caller = frame.current(context).service
             if caller is not None:
                 context = baggage.set_baggage(frame.BAGGAGE_CALLER, caller, context)
@@ -52,6 +54,15 @@ class FramePropagator(TextMapPropagator):
     @property
     def fields(self) -> set[str]:
         return self._baggage.fields
+
+
+def _bounded(context: Context | None) -> Context | None:
+    # As long as a receiver of ours reads it, and no longer: headers are sent with every request.
+    for name, value in baggage.get_all(context).items():
+        if len(text := str(value)) > frame.MAX_CARRIED and name.startswith(_OURS):
+            LOSSES.tally("baggage cut")
+            context = baggage.set_baggage(name, text[: frame.MAX_CARRIED], context)
+    return context
 
 
 PROPAGATOR = CompositePropagator([TraceContextTextMapPropagator(), FramePropagator()])

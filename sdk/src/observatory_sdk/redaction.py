@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from observatory_sdk.secrets import MASK, RULES
+from observatory_sdk.secrets import MASK, RULES, SECRET_NAME
 
 # Shorter texts hold no secret worth the name: a card number has 13 digits, "key=" and a value more than 8 letters.
 MIN_LENGTH = 9
@@ -23,18 +23,7 @@ _CACHED_LENGTH = 200
 # A tuple made once: `bool | int | float` would be made anew for every value.
 _PLAIN = (bool, int, float)
 
-_SECRET_NAME = re.compile(
-    r"""(?ix)
-    (?:^|[._\-\s])
-    (?: password | passwd | passphrase | secrets? | authorization | cookie | set[._-]cookie | mnemonic | cvv | cvc
-      | pwd | credential | credentials
-      | (?: api | private | secret | signing | encryption | access )[._-]?key
-      | seed[._-]?phrase | recovery[._-]?phrase
-      | (?: access | refresh | session | auth | bearer | api | bot | id | csrf )[._-]?token
-      | client[._-]?secret | card[._-]?number )
-    (?:$|[._\-\s])
-    """
-)
+_SECRET_NAME = re.compile(SECRET_NAME, re.IGNORECASE)
 
 
 def redact(text: str) -> str:

@@ -18,7 +18,7 @@ class StampSpans(SpanProcessor):
     """Stamps at the start. Our own spans carry their stamp already; what an instrumentation says itself stands."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        with _GUARD:
+        try:
             scope = span.instrumentation_scope
             if scope is not None and scope.name == NAME:
                 return
@@ -28,6 +28,8 @@ class StampSpans(SpanProcessor):
             if span.attributes and common.SERVICE.name in span.attributes:
                 stamp = {name: value for name, value in stamp.items() if name not in span.attributes}
             span.set_attributes(dict(stamp))
+        except Exception as error:
+            _GUARD.caught(error)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Nothing."""

@@ -12,7 +12,7 @@ from observatory_sdk.attach.bindings import load, parse
 
 FACT = "a: {targets: plat.a:A, facts: {act: [{fact: %s, fields: {%s}}]}}"
 MISTAKES = {
-    "a: {target: plat.a:A}": "services: a has 'target': it takes facts, hub, ignore, ",
+    "a: {target: plat.a:A}": "services: a has 'target': it takes assumed, facts, hub, ",
     "a: {methods: [x]}": "services: a lacks targets",
     "a: {targets: 'plat.a:'}": "services: a: targets is 'plat.a:': it takes module:Class or module",
     "a: {targets: [plat.a:A, 7]}": "services: a: targets[1] is 7",

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-import observatory_sdk as obs
 
 BINDINGS = "platform: throwaway\npackages: [plat]\nservices:\n  desk: {targets: plat.desk:Desk}\n"
 COMMAND = (sys.executable, "-m", "observatory_sdk.attach.command", "--bindings", "bound.yaml", "--")
@@ -92,67 +83,3 @@ def test_forked_workers_that_live_on_report_under_ids_of_their_own(host: Any, ot
     done = host.run(*COMMAND, sys.executable, "forks.py", OBSERVATORY_ENDPOINT=otlp_server.url, check=False)
     assert (done.stderr, done.returncode) == ("", 0)
     assert sorted(by_instance(otlp_server).values()) == [1, 5, 5, 5]
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
-
-
-def test_gunicorn_with_preload_reports_from_each_worker(host: Any, otlp_server: Any) -> None:
-    host.write(
-        "plat.web",
-        """
-        import os
-        from plat.desk import single
-        def app(environ, start_response):
-            single.act(1)
-            start_response("200 OK", [("Content-Type", "text/plain")])
-            return [str(os.getpid()).encode()]
-        """,
-    )
-    port = _free_port()
-    command = [
-        *COMMAND,
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "--preload",
-        "-w",
-        "2",
-        "-b",
-        f"127.0.0.1:{port}",
-        "plat.web:app",
-    ]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(Path(obs.__file__).parents[1]),
-        "OBSERVATORY_ENDPOINT": otlp_server.url,
-    }
-    process = subprocess.Popen(command, cwd=host.folder, env=environment, stderr=subprocess.PIPE, text=True)
-    try:
-        workers = [_ask(port) for _ in range(24)]
-    finally:
-        process.send_signal(signal.SIGTERM)
-        _, stderr = process.communicate(timeout=30)
-    assert process.returncode == 0, stderr
-    assert "Traceback" not in stderr
-    counts = by_instance(otlp_server)
-    assert len(counts) == len(set(workers)) == 2
-    assert sorted(counts.values()) == sorted(workers.count(each) for each in set(workers))
-    beats = "observatory.service.heartbeat"
-    assert otlp_server.metric_names().count(beats) >= 2
-
-
-def _ask(port: int) -> str:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
-                return str(answer.read().decode())
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)

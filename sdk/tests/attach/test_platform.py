@@ -3,126 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-import yaml
+import throwaway
 
 from observatory_sdk.attach.bindings import load
 
 BINDINGS = load("cryptouniverse")
-NAMES: Mapping[str, Mapping[str, list[str]]] = yaml.safe_load(
-    Path(__file__).with_name("platform.yaml").read_text(encoding="utf-8")
-)
 SHARED = {
     "sentiment_analysis_engine": "realtime_sentiment_engine",
     "strategy_monitoring_service": "strategy_system_monitor",
 }
-
-# What methods answer whose facts are looked at. Other methods answer nothing.
-ANSWERS = {
-    "TradeExecutionService.execute_trade": """{
-        'success': True, 'trade_id': 'T1', 'simulation_fallback': True, 'notice': 'no credentials',
-        'simulation_result': {'order_id': 'SIM_1', 'status': 'FILLED', 'execution_price': 50000.0, 'quantity': 0.1,
-        'fees': 0.05, 'slippage_bps': 2}}""",
-    "APICostTracker.track_api_call": "None",
-    "SignalDeliveryService._deliver_telegram": "Row(id=7, status=Status.DELIVERED)",
-    "ConsensusEngine.generate_consensus": """{
-        'success': True, 'consensus_score': 82.5, 'confidence_threshold_met': True,
-        'cost_summary': {'models_used': ['gpt-4', 'claude']}}""",
-    "CreditLedger.consume_credits": """Row(id=UUID(int=5), transaction_type=Kind.USAGE, amount=-3, balance_before=10,
-        balance_after=Decimal('7'))""",
-    "CreditLedger.add_credits": "Row(id=1, transaction_type='purchase', amount=10, balance_before=0, balance_after=10)",
-    "CreditLedger.refund_credits": "Row(id=2, transaction_type='refund', amount=1, balance_before=7, balance_after=8)",
-    "PaperTradingEngine.execute_paper_trade": """{
-        'success': True, 'paper_trade': {'trade_id': 'P1', 'quantity': 2, 'entry_price': 0}}""",
-    "PortfolioRiskService.risk_analysis": "{'success': True, 'risk_metrics': {'var_95_percent': 4.5}}",
-    "EmergencyManager.get_emergency_status": "{'success': True, 'result': {'success': False, 'error': 'no venue'}}",
-}
-HEAD = """
-from decimal import Decimal
-from enum import Enum
-from uuid import UUID
-
-class Kind(Enum):
-    USAGE = "usage"
-
-class Status(str, Enum):
-    DELIVERED = "delivered"
-
-class Row:
-    def __init__(self, **values):
-        self.__dict__.update(values)
-    @property
-    def event(self):
-        raise RuntimeError("read from the database")
-
-"""
-ARGUMENTS = {
-    "EmergencyManager.execute_emergency_protocol": "'u1', 'critical', {}, 'drawdown'",
-    "TradeExecutionService.execute_real_trade": "'BTC/USDT', 'sell', 0.2, 'limit', 'kraken', 'u2'",
-    "TradeExecutionService.execute_trade": (
-        "{'symbol': 'BTC/USDT', 'action': 'BUY', 'quantity': '0.1', 'exchange': 'Binance', 'order_type': 'MARKET'},"
-        "'u1', False, 's1'"
-    ),
-    "APICostTracker.track_api_call": "'coingecko', '/coins', 'GET', 0.0125, 'u1'",
-    "CreditLedger.consume_credits": "None, Row(user_id=UUID(int=9)), 3, 'a signal', 'signals'",
-    "PaperTradingEngine.execute_paper_trade": "'u1', 'ETH/USDT', 'sell', 2, 's2', 'market'",
-    "SignalDeliveryService._deliver_telegram": "None, None, None, {}, '', Row(name='momentum'), 'e1', None, 1",
-    "PortfolioRiskService.risk_analysis": "'u1', 30, [95]",
-}
-
-
-def write_platform(platform: Any) -> None:
-    """Each class of the platform with its methods, and singletons made as their modules are imported."""
-    modules: dict[str, list[str]] = {}
-    calls = []
-    for target, known in NAMES.items():
-        module, _, name = target.partition(":")
-        methods = known or {"act": ["async"]}
-        body = [_method(name, method, kind, parameters) for method, (kind, *parameters) in methods.items()]
-        modules.setdefault(module, [HEAD]).append(f"class {name}:\n" + ("".join(body) or "    pass\n"))
-        modules[module].append(f"\n{name.lower()} = {name}()\n\n")
-        for method, (kind, *parameters) in methods.items():
-            given = ARGUMENTS.get(f"{name}.{method}", ", ".join("None" for each in parameters if each[0] != "*"))
-            calls.append(
-                f"({module!r}, {name.lower()!r}, {method!r}, {kind!r}, lambda: ({given}{',' if given else ''})),"
-            )
-    for module, parts in modules.items():
-        platform.write(module, "".join(parts))
-    platform.write("main", HEAD + MAIN.replace("    CALLS\n", "".join(f"    {call}\n" for call in calls)))
-
-
-def _method(name: str, method: str, kind: str, parameters: list[str]) -> str:
-    answer = ANSWERS.get(f"{name}.{method}", "None")
-    ends = f"yield {answer}" if "generator" in kind else f"return {answer}"
-    start = "async def" if "async" in kind else "def"
-    taken = ["self", *(each if each.startswith("*") else f"{each}=None" for each in parameters)]
-    return f"    {start} {method}({', '.join(taken)}):\n        {ends}\n"
-
-
-MAIN = """
-import asyncio, importlib
-CALLS_OF = lambda: [
-    CALLS
-]
-
-async def run():
-    for module, single, method, kind, given in CALLS_OF():
-        found = getattr(getattr(importlib.import_module(module), single), method)(*given())
-        if kind == "async":
-            await found
-        elif kind == "async generator":
-            async for _ in found:
-                pass
-
-if __name__ == "__main__":
-    asyncio.run(run())
-    print("done")
-"""
 
 
 def attributes(found: Any) -> dict[str, Any]:
@@ -138,10 +32,12 @@ def attributes(found: Any) -> dict[str, Any]:
 @pytest.fixture
 def reported(platform: Any, otlp_server: Any) -> Any:
     """The platform, run by the command with nothing changed in its code."""
-    write_platform(platform)
+    throwaway.write(platform.folder)
     command = [sys.executable, "-m", "observatory_sdk.attach.command", "--bindings", "cryptouniverse", "--"]
+    # A sender's socket may be left to the interpreter at the exit, which is no error of the platform.
+    warnings = ("-W", "error", "-W", "ignore::ResourceWarning")
     done = platform.run(
-        *command, sys.executable, "-W", "error", "main.py", check=False, OBSERVATORY_ENDPOINT=otlp_server.url
+        *command, sys.executable, *warnings, "run.py", check=False, OBSERVATORY_ENDPOINT=otlp_server.url
     )
     assert done.stderr == ""
     assert done.stdout == "done\n"
@@ -155,9 +51,8 @@ def test_every_service_reports_and_what_it_shares_is_not_counted_twice(reported:
     assert seen == own
     assert len([binding for binding in BINDINGS.services if not binding.hub]) == 65
     assert {binding.service: binding.shares for binding in BINDINGS.services if binding.shares} == SHARED
-    called = sum(len(methods) or 1 for methods in NAMES.values())
     # Left alone by the bindings: one that is called for every metric, one that makes a decorator.
-    assert len(entries) == called - 2
+    assert len(entries) == throwaway.calls() - 2
 
 
 def test_the_mapped_facts_arrive_with_the_right_values(reported: Any) -> None:
@@ -191,3 +86,28 @@ def test_the_mapped_facts_arrive_with_the_right_values(reported: Any) -> None:
     assert risk["risk.var_ratio"] == pytest.approx(0.045)
     (inner,) = facts["emergency_manager.get_emergency_status"]
     assert (inner["observatory.outcome"], inner["observatory.outcome.reason"]) == ("failure", "no venue")
+
+
+def test_what_is_bound_to_is_what_the_facts_name() -> None:
+    known = {service: facts.get("targets", []) for service, facts in throwaway.SERVICES.items()}
+    assert {each.service: [str(target) for target in each.targets] for each in BINDINGS.services} == known
+    shared = {name: facts["shares"] for name, facts in throwaway.SERVICES.items() if "shares" in facts}
+    assert {each.service: each.shares for each in BINDINGS.services if each.shares} == shared
+    hubs = {name for name, facts in throwaway.SERVICES.items() if facts.get("hub")}
+    assert {each.service for each in BINDINGS.services if each.hub} == hubs
+
+
+def test_every_place_that_a_fact_is_read_from_is_known_or_marked_as_assumed() -> None:
+    unknown = []
+    for binding in BINDINGS.services:
+        for method, told in binding.facts.items():
+            owner = "" if "." in method else f"{binding.targets[0].owner}."
+            keys = set(throwaway.RETURNED[f"{owner}{method}"])
+            paths = {path for mapped in told for field in mapped.fields.values() for path in field.paths}
+            for path in sorted(map(str, paths)):
+                # What stands inside an argument is not in its name.
+                plain = path.count(".") == 1 and path.startswith("args.")
+                vouched = plain or path.removeprefix("result.") in keys
+                if not vouched and not any(fnmatchcase(path, pattern) for pattern in binding.assumed):
+                    unknown.append(f"{binding.service}: {method}: {path}")
+    assert unknown == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -21,16 +22,21 @@ def attach(
     environment: str = "production",
     service_name: str | None = None,
     version: str | None = None,
+    sample_ratio: float = 1.0,
+    without: Sequence[str] | None = None,
 ) -> Attachment:
     """Wrap the services that the bindings name, those imported already and those still to come.
 
     `bindings`: a file, or the name of one that the SDK ships, such as `cryptouniverse`. With `endpoint` the SDK is
     configured too, as by `configure`; `service_name` is then the platform's name by default. Call it once, early.
 
+    Libraries that are watched, such as `redis`, are switched on as they are imported, except those named by `without`
+    (unless given: by `OBSERVATORY_WITHOUT`, with commas between); `Attachment.libraries()` tells.
+
     Raises `ConfigurationError` for bindings that cannot be read, for an argument that cannot work, and when something
     is attached already. A module or method that does not exist raises nothing: `Attachment.states()` tells.
     """
-    from observatory_sdk.attach import forking
+    from observatory_sdk.attach import forking, libraries, logs
     from observatory_sdk.attach.attachment import Attachment
     from observatory_sdk.attach.bindings import load
     from observatory_sdk.errors import ConfigurationError
@@ -38,6 +44,8 @@ def attach(
 
     global _attached
     found = load(bindings) if isinstance(bindings, str) else bindings
+    logs.floor()
+    watched = libraries.Libraries(libraries.LIBRARIES, libraries.without(without))
     with _LOCK:
         if _attached is not None and _attached.active:
             raise ConfigurationError("bindings are attached already: call detach() on the Attachment first")
@@ -48,9 +56,10 @@ def attach(
                 token=token,
                 environment=environment,
                 version=version,
+                sample_ratio=sample_ratio,
                 namespace=found.platform,
             )
         forking.prepare()
-        _attached = Attachment(found)
+        _attached = Attachment(found, watched)
         _attached.start()
     return _attached

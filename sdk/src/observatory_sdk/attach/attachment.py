@@ -8,6 +8,7 @@ from types import ModuleType
 
 from observatory_sdk.attach.bindings import Binding, Bindings, Target
 from observatory_sdk.attach.imports import Imports
+from observatory_sdk.attach.libraries import Libraries, LibraryState
 from observatory_sdk.attach.patching import Patched, patch
 from observatory_sdk.guard import LOSSES, Guard
 from observatory_sdk.heartbeat import HEARTBEATS
@@ -29,8 +30,9 @@ class State:
 class Attachment:
     """What `attach` gives back."""
 
-    def __init__(self, bindings: Bindings) -> None:
+    def __init__(self, bindings: Bindings, libraries: Libraries | None = None) -> None:
         self._bindings = bindings
+        self._libraries = Libraries() if libraries is None else libraries
         self._lock = RLock()
         self._states = {target: State(binding.service, target, "waiting") for binding, target in bindings.targets()}
         self._patched: list[Patched] = []
@@ -49,6 +51,7 @@ class Attachment:
     def start(self) -> None:
         """Wrap what is imported already, and watch for the rest."""
         self.active = True
+        self._libraries.start()
         self._imports.watch(list(self._by_module))
 
     def states(self) -> list[State]:
@@ -57,9 +60,14 @@ class Attachment:
         with self._lock:
             return list(self._states.values())
 
+    def libraries(self) -> list[LibraryState]:
+        """What became of each library that is watched, in the order of the table."""
+        return self._libraries.states()
+
     def detach(self) -> None:
         """Put everything back as it was."""
         self._imports.stop()
+        self._libraries.stop()
         self.active = False
         with self._lock:
             for patched in reversed(self._patched):

@@ -11,6 +11,7 @@ from pathlib import Path as FilePath
 
 import yaml
 
+from observatory_sdk.attach.assumed import marked
 from observatory_sdk.attach.mapping import Mapped, read_mapped
 from observatory_sdk.attach.outcome import OUTCOMES, TESTS, Rule
 from observatory_sdk.attach.paths import Path
@@ -19,7 +20,7 @@ from observatory_sdk.errors import ConfigurationError
 
 MAX_BYTES = 2_000_000
 _TOP = ("platform", "packages", "ignore", "outcome", "user", "services")
-_SERVICE = ("targets", "methods", "ignore", "outcome", "facts", "shares", "hub", "optional")
+_SERVICE = ("targets", "methods", "ignore", "outcome", "facts", "assumed", "shares", "hub", "optional")
 _DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _TARGET = re.compile(rf"{_DOTTED}(:{_DOTTED})?")
 _ID = re.compile(r"[a-z][a-z0-9_]*")
@@ -33,6 +34,11 @@ class Target:
     module: str
     owner: str | None
 
+    @property
+    def class_name(self) -> str | None:
+        """The class without the classes around it."""
+        return self.owner and self.owner.rpartition(".")[2]
+
     def __str__(self) -> str:
         return self.module if self.owner is None else f"{self.module}:{self.owner}"
 
@@ -41,8 +47,8 @@ class Target:
 class Binding:
     """A service and its code. One that `shares` another's has no targets of its own, and is not counted twice.
 
-    `facts` by method, or by `Class.method`. `hub`: no service of the inventory. `optional`: may be missing from the
-    platform.
+    `facts` by method, or by `Class.method`. `assumed`: patterns of the places that its facts are read from without
+    anybody having seen them. `hub`: no service of the inventory. `optional`: may be missing from the platform.
     """
 
     service: str
@@ -51,6 +57,7 @@ class Binding:
     ignore: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     facts: Mapping[str, tuple[Mapped, ...]] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
     shares: str | None = None
     hub: bool = False
     optional: bool = False
@@ -150,13 +157,16 @@ def _binding(service: str, node: Node, ignore: tuple[str, ...], rules: tuple[Rul
         return Binding(service, shares=parts["shares"].text())
     if "targets" not in parts:
         raise ConfigurationError(f"{node.where} lacks targets: it takes module:Class, module, or shares")
+    assumed = parts["assumed"].texts("patterns of paths, as in args.order.*") if "assumed" in parts else ()
+    rules = _rules(parts["outcome"]) if "outcome" in parts else rules
     return Binding(
         service,
         tuple(_target(each) for each in parts["targets"].list("module:Class or module")),
         parts["methods"].texts() if "methods" in parts else ("*",),
         (*ignore, *(parts["ignore"].texts() if "ignore" in parts else ())),
-        _rules(parts["outcome"]) if "outcome" in parts else rules,
-        _facts(parts["facts"]) if "facts" in parts else {},
+        rules,
+        _facts(parts["facts"], assumed, rules) if "facts" in parts else {},
+        assumed,
         hub="hub" in parts and parts["hub"].flag(),
         optional="optional" in parts and parts["optional"].flag(),
     )
@@ -198,12 +208,13 @@ def _operand(test: str, node: Node) -> object:
     return tuple(values) if several else values[0]
 
 
-def _facts(node: Node) -> dict[str, tuple[Mapped, ...]]:
+def _facts(node: Node, assumed: tuple[str, ...], rules: tuple[Rule, ...]) -> dict[str, tuple[Mapped, ...]]:
     found: dict[str, tuple[Mapped, ...]] = {}
     for method, each in node.mapping().items():
         if not _METHOD.fullmatch(method):
             raise ConfigurationError(f"{each.where}: it takes the name of a method, or Class.method")
-        found[method] = tuple(read_mapped(mapped, _rule) for mapped in each.list("a list of facts"))
+        mapped = (read_mapped(one, _rule) for one in each.list("a list of facts"))
+        found[method] = tuple(marked(one, assumed, rules) for one in mapped)
     return found
 
 

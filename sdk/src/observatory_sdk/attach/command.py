@@ -17,6 +17,8 @@ MISSING = 1
 BAD_USE = 2
 NOT_FOUND = 127
 _BOOT = str(Path(__file__).parent / "boot")
+# Of this one the host's first lines may take a function that an instrumentation replaces: later would be too late.
+_EARLY = ("sqlalchemy",)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +63,9 @@ def prepare(environment: MutableMapping[str, str]) -> None:
     Raises `ConfigurationError` for settings or bindings that cannot work: before the command starts, not in it.
     """
     found = settings.read(environment)
-    bindings.load(found.bindings)
+    bound = bindings.load(found.bindings)
+    targets = [target.module.partition(".")[0] for _, target in bound.targets()]
+    environment[settings.ATTACH_AT] = ",".join(dict.fromkeys([*bound.packages, *targets, *_EARLY]))
     if Path(found.bindings).is_file():
         # The command may change its working directory, and so may the processes that it starts.
         environment[settings.BINDINGS.name] = str(Path(found.bindings).resolve())

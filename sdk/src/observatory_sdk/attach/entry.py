@@ -9,11 +9,11 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Self
 
-from opentelemetry import context, trace
+from opentelemetry import trace
 
 from observatory_sdk import clock, frame
 from observatory_sdk.attach.mapping import Detail, Mapped, items
-from observatory_sdk.attach.outcome import Rule, judge
+from observatory_sdk.attach.outcome import Rule, judge, suspects
 from observatory_sdk.attach.paths import ABSENT, Call, Path, plain, read
 from observatory_sdk.calls import ServiceCall
 from observatory_sdk.conventions import common
@@ -22,6 +22,7 @@ from observatory_sdk.guard import Guard
 
 MAX_CHAIN = 16
 _GUARD = Guard("attach")
+_USER = common.USER_ID.name
 _NONE: Mapping[str, object] = {}
 _BARE = frozenset({type(None), bool, int, float, str, bytes})
 _OPEN: ContextVar[Entry | None] = ContextVar("observatory-attach-open", default=None)
@@ -130,14 +131,18 @@ class Entry(ServiceCall):
         self._result = result
         # What holds no fields tells nothing.
         if seam.rules and type(result) not in _BARE:
-            with _GUARD:
-                self._judge(opened[0], seam)
+            try:
+                rules = suspects(seam.rules, result)
+                if rules:
+                    self._judge(opened[0], seam, rules)
+            except Exception as error:
+                _GUARD.caught(error)
 
-    def _judge(self, span: trace.Span, seam: Seam) -> None:
+    def _judge(self, span: trace.Span, seam: Seam, rules: Sequence[Rule]) -> None:
         call = Call(_NONE, None, self._result)
         if seam.asks:
             call = seam.call(self._args, self._kwargs, self._result)
-        found = judge(seam.rules, call)
+        found = judge(rules, call)
         if found is not None:
             self._ended = found[0]
             # What the host said itself by `outcome` stands.
@@ -147,26 +152,24 @@ class Entry(ServiceCall):
     def _enter(self, frame_id: int) -> None:
         super()._enter(frame_id)
         if self.seam.mapped and self._opened is not None:
-            with _GUARD:
+            try:
                 self._begin_facts()
+            except Exception as error:
+                _GUARD.caught(error)
 
     def _open(self) -> None:
         if self.seam.mapped:
             self._started_ns = clock.now_ns()
-        if not self.seam.user:
-            super()._open()
-            return
+        super()._open()
+
+    def _found(self) -> frame.Frame:
         found = frame.current()
-        user = None if common.USER_ID.name in found.carried else self._user()
-        if user is None:
-            super()._open()
-            return
-        # Not as baggage: a host's own ids go no further than its own process unless it says so.
-        within = context.attach(context.set_value(frame.KEY, found.with_carried({common.USER_ID.name: user})))
-        try:
-            super()._open()
-        finally:
-            context.detach(within)
+        if self.seam.user and _USER not in found.carried:
+            user = self._user()
+            if user is not None:
+                # Not as baggage: a host's own ids go no further than its own process unless it says so.
+                return found.with_carried({_USER: user})
+        return found
 
     def _user(self) -> str | None:
         call = self.seam.call(self._args, self._kwargs)

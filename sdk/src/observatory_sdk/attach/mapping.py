@@ -97,15 +97,20 @@ class Mapped:
 
     def values(self, call: Call) -> dict[str, object]:
         """The fields that have a value."""
-        found = {name: field.value(call) for name, field in self.fields.items()}
-        return {name: value for name, value in found.items() if value is not None}
+        found = {}
+        for name, field in self.fields.items():
+            value = field.value(call)
+            if value is not None:
+                found[name] = value
+        return found
 
     def lacks(self, values: Mapping[str, object]) -> bool:
         """Whether a field is missing that the fact cannot do without; counted."""
-        missing = self.required - values.keys()
-        if missing:
-            LOSSES.count("mapped fact incomplete", f"{self.name} without {', '.join(sorted(missing))}")
-        return bool(missing)
+        if self.required <= values.keys():
+            return False
+        missing = ", ".join(sorted(self.required - values.keys()))
+        LOSSES.count("mapped fact incomplete", f"{self.name} without {missing}")
+        return True
 
 
 def items(path: Path, call: Call) -> Iterator[Call]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from observatory_sdk.attach.paths import ABSENT, Call, Path, plain, read
@@ -27,10 +27,13 @@ class Rule:
     unless: Rule | None = None
     # The name in the result that must be there for the rule to hold: most results have few of those that rules ask for.
     key: str | int | None = field(init=False)
+    # What stands there must pass this; None when the path goes on below it.
+    check: Callable[[object, object], bool] | None = field(init=False)
 
     def __post_init__(self) -> None:
         own = self.path.root == "result" and self.path.steps
         object.__setattr__(self, "key", self.path.steps[0] if own else None)
+        object.__setattr__(self, "check", TESTS[self.test] if own and len(self.path.steps) == 1 else None)
 
     def paths(self) -> tuple[Path, ...]:
         """Everything it looks at."""
@@ -44,12 +47,21 @@ class Rule:
         return self.unless is None or not self.unless.holds(call)
 
 
+def suspects(rules: Sequence[Rule], result: object) -> Sequence[Rule]:
+    """The rules that may hold, at first sight: most calls end well, and then nothing more is read of them."""
+    if type(result) is not dict:
+        return rules
+    found = []
+    for rule in rules:
+        key, check = rule.key, rule.check
+        if key is None or (key in result and (check is None or check(plain(result[key]), rule.operand))):
+            found.append(rule)
+    return found
+
+
 def judge(rules: Iterable[Rule], call: Call) -> tuple[str, str | None] | None:
     """The worst outcome that a rule finds, and why; None when all is well as far as the rules can tell."""
     found: Rule | None = None
-    if type(call.result) is dict:
-        result = call.result
-        rules = [rule for rule in rules if rule.key is None or rule.key in result]
     for rule in rules:
         if rule.holds(call) and (found is None or OUTCOMES.index(rule.outcome) < OUTCOMES.index(found.outcome)):
             found = rule

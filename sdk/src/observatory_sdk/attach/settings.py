@@ -26,8 +26,14 @@ TOKEN_FILE = Setting("OBSERVATORY_TOKEN_FILE", "File that holds the token, inste
 ENVIRONMENT = Setting("OBSERVATORY_ENVIRONMENT", "Environment that the telemetry counts for.", "production")
 SERVICE_NAME = Setting("OBSERVATORY_SERVICE_NAME", "Name of the process; without it the platform's name.")
 SERVICE_VERSION = Setting("OBSERVATORY_SERVICE_VERSION", "Version of the process.")
-TABLE = (BINDINGS, ENDPOINT, TOKEN, TOKEN_FILE, ENVIRONMENT, SERVICE_NAME, SERVICE_VERSION)
-_PREFIX = "OBSERVATORY_"
+SAMPLE_RATIO = Setting(
+    "OBSERVATORY_SAMPLE_RATIO",
+    "Share of spans to keep, from 0.0001 to 1. Facts, failures and the slowest calls are kept in any case.",
+    "1",
+)
+TABLE = (BINDINGS, ENDPOINT, TOKEN, TOKEN_FILE, ENVIRONMENT, SERVICE_NAME, SERVICE_VERSION, SAMPLE_RATIO)
+# Not a setting: the command tells `boot/sitecustomize.py` by it which imports it waits for.
+ATTACH_AT = "OBSERVATORY_ATTACH_AT"
 MAX_TOKEN = 4_096
 
 
@@ -41,6 +47,7 @@ class Settings:
     environment: str
     service_name: str | None
     version: str | None
+    sample_ratio: float = 1.0
 
 
 def read(environment: Mapping[str, str]) -> Settings:
@@ -57,7 +64,17 @@ def read(environment: Mapping[str, str]) -> Settings:
     except ConfigurationError as error:
         raise ConfigurationError(f"{ENDPOINT.name}: {error}") from None
     token = _token(values[TOKEN], values[TOKEN_FILE])
-    return Settings(bindings, endpoint, token, values[ENVIRONMENT] or "", values[SERVICE_NAME], values[SERVICE_VERSION])
+    ratio = _ratio(values[SAMPLE_RATIO] or "1")
+    named = (values[SERVICE_NAME], values[SERVICE_VERSION])
+    return Settings(bindings, endpoint, token, values[ENVIRONMENT] or "", *named, ratio)
+
+
+def _ratio(text: str) -> float:
+    try:
+        return arguments.check_ratio(float(text))
+    except (ValueError, ConfigurationError):
+        least = arguments.LEAST_RATIO
+        raise ConfigurationError(f"{SAMPLE_RATIO.name} is {text!r}: it takes a number from {least} to 1") from None
 
 
 def _value(setting: Setting, environment: Mapping[str, str]) -> str | None:

@@ -41,6 +41,12 @@ SERVICE_NAMESPACE = text("service.namespace", "The platform the process belongs 
 SERVICE_VERSION = text("service.version", "The version that runs.")
 SERVICE_INSTANCE_ID = text("service.instance.id", "One run of one process.")
 ENVIRONMENT = text("deployment.environment.name", "The environment; staging never mixes with production.")
+REDACTED = text(
+    "observatory.redacted",
+    "Secrets were taken out before this was sent, by these rules. Without it the server takes them out.",
+)
+RULES = "1"
+"""The rules of this version, as they stand in `secrets`: the value of `observatory.redacted`."""
 
 COMMON: tuple[Attribute, ...] = (
     SERVICE,

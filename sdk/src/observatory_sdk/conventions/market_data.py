@@ -87,6 +87,15 @@ LAST_UPDATE = Metric(
     _FEED,
     feed=True,
 )
+PRICE = Metric(
+    "market_data.price",
+    Instrument.GAUGE,
+    "{quote}",
+    "Price of the newest message, in the quote asset.",
+    _OWNERS,
+    _FEED,
+    feed=True,
+)
 CANDLES_MISSING = Metric(
     "market_data.candles.missing",
     Instrument.COUNTER,

@@ -10,6 +10,7 @@ from observatory_sdk.conventions.model import (
     instant,
     money,
     number,
+    ratio,
     seconds,
     span,
     span_event,
@@ -76,9 +77,11 @@ COORDINATE_NETTED = number("strategy.coordinate.netted", "Quantity netted out be
 OPERATION = text("exchange.operation", "What was asked of the venue, such as `create_order` or `fetch_ticker`.")
 RATE_USED = number("exchange.rate_limit.used", "Weight used, from the venue's own headers.", minimum=0)
 RATE_LIMIT = number("exchange.rate_limit.limit", "Weight allowed.", minimum=0)
+RATE_HEADROOM = ratio("exchange.rate_limit.headroom_ratio", "Share of the weight allowed that is left.")
 RATE_RETRY_AFTER = seconds("exchange.rate_limit.retry_after_s", "How long the venue told us to wait.")
 HTTP_METHOD = text("http.request.method", "The HTTP method.")
 HTTP_STATUS = count("http.response.status_code", "The HTTP status.")
+HTTP_RESENDS = count("http.request.resend_count", "How often the same request was sent before. Absent the first time.")
 
 ORDER = span(
     "order.execute",
@@ -168,8 +171,10 @@ EXCHANGE_CALL = span(
     OPERATION,
     RATE_USED,
     RATE_LIMIT,
+    RATE_HEADROOM,
     RATE_RETRY_AFTER,
     HTTP_METHOD,
     HTTP_STATUS,
+    HTTP_RESENDS,
     SERVER_ADDRESS,
 )

@@ -10,6 +10,9 @@ from observatory_sdk.facts.readings import BOARD, Cell, guarded, labels
 # A number nobody has told anew for a minute is not known any more.
 FRESH_FOR_S = 60.0
 _NS = 1_000_000_000
+MAX_CLAIMED = 10_000
+CLAIMED: set[tuple[str, str]] = set()
+"""Exchange and symbol of the streams that the host tells of itself, by `Feed`."""
 
 
 class Feed:
@@ -19,11 +22,29 @@ class Feed:
         self._cells: dict[str, tuple[Metric, Cell]] = {}
         values = {common.EXCHANGE_ID: exchange_id, market_data.CHANNEL: channel, market_data.SYMBOL: symbol}
         self._labels = labels(market_data.MESSAGES, values, service)
+        self._stream = (exchange_id, symbol)
+        self._claim()
 
-    def message(self, *, event_unix_nano: int | None = None, received_unix_nano: int | None = None) -> None:
-        """A message came. With both moments (ns since 1970 UTC) the lag is measured, receipt minus event."""
+    def _claim(self) -> None:
+        """The host tells of this stream itself: what reads the connection below tells nothing of it."""
+        if len(CLAIMED) < MAX_CLAIMED:
+            CLAIMED.add(self._stream)
+
+    def message(
+        self,
+        *,
+        event_unix_nano: int | None = None,
+        received_unix_nano: int | None = None,
+        price: float | None = None,
+    ) -> None:
+        """A message came. With both moments (ns since 1970 UTC) the lag is measured, receipt minus event.
+
+        `price` in the quote asset: the server compares the venues by it.
+        """
         with guarded():
             self._cell(market_data.MESSAGES).add(1)
+            if price is not None:
+                self._cell(market_data.PRICE).put(price)
             if event_unix_nano is None:
                 return
             self._newest(event_unix_nano)

@@ -21,9 +21,13 @@ from observatory_sdk.guard import LOSSES, Guard
 from observatory_sdk.scope import Scope
 
 MAX_CELLS = 10_000
+MAX_SERIES = 5_000
+# As OpenTelemetry marks the one series that stands for all those beyond a limit.
+OVERFLOW = "otel.metric.overflow"
 # Seconds of lag: venues are some milliseconds away, a stuck feed minutes.
 LAG_BOUNDS_S = [0.0, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0]
 
+_OVERFLOWN: frozenset[tuple[str, str | bool]] = frozenset({(OVERFLOW, True)})
 _GUARD = Guard("metrics")
 _BY_CALLBACK = frozenset(
     {
@@ -44,7 +48,7 @@ class Cell:
 
     __slots__ = ("_lock", "_told", "attributes", "fresh_for_s", "once", "set_at", "value")
 
-    def __init__(self, attributes: Mapping[str, str], fresh_for_s: float | None, once: bool = False) -> None:
+    def __init__(self, attributes: Mapping[str, str | bool], fresh_for_s: float | None, once: bool = False) -> None:
         self._lock = Lock()
         self.attributes = attributes
         self.fresh_for_s = fresh_for_s
@@ -71,14 +75,20 @@ class Cell:
 
         What it had reached before belongs to another time. A total that falls was begun anew.
         """
-        _check(total)
         with self._lock:
-            if self._told is None:
-                self._told = total
-            grown = total - self._told if total >= self._told else total
-            self.value = (self.value or 0) + grown
+            self._grow(self._grown(total))
+
+    def _grown(self, total: float) -> float:
+        _check(total)
+        if self._told is None:
             self._told = total
-            self.set_at = clock.steady_s()
+        grown = total - self._told if total >= self._told else total
+        self._told = total
+        return grown
+
+    def _grow(self, amount: float) -> None:
+        self.value = (self.value or 0) + amount
+        self.set_at = clock.steady_s()
 
     def least(self, value: float) -> None:
         """Keep the smaller one of the value and this."""
@@ -103,6 +113,35 @@ class Cell:
         return Observation(value, self.attributes)
 
 
+class Spill(Cell):
+    """A cell beyond the limit: what it is told goes into the one cell that stands for all of these of its metric."""
+
+    __slots__ = ("_shared",)
+
+    def __init__(self, shared: Cell, attributes: Mapping[str, str]) -> None:
+        super().__init__(attributes, shared.fresh_for_s, shared.once)
+        self._shared = shared
+
+    def put(self, value: float) -> None:
+        """Replace the shared value: the newest of many stands there."""
+        self._shared.put(value)
+
+    def add(self, amount: float) -> None:
+        """Add to the shared value."""
+        self._shared.add(amount)
+
+    def total(self, total: float) -> None:
+        """Count the shared value on by what this total has grown: each of the many has a total of its own."""
+        with self._lock:
+            grown = self._grown(total)
+        with self._shared._lock:
+            self._shared._grow(grown)
+
+    def least(self, value: float) -> None:
+        """Keep the smallest one of all that are told."""
+        self._shared.least(value)
+
+
 def _check(value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise FactError(f"a metric takes a finite number, not {type(value).__name__}")
@@ -113,7 +152,7 @@ class Board:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._cells: dict[str, dict[frozenset[tuple[str, str]], Cell]] = {}
+        self._cells: dict[str, dict[frozenset[tuple[str, str | bool]], Cell]] = {}
         self._attached: Scope | None = None
         self._histograms: dict[str, Histogram] = {}
         self._size = 0
@@ -121,17 +160,21 @@ class Board:
     def cell(
         self, metric: Metric, attributes: Mapping[str, str], fresh_for_s: float | None = None, once: bool = False
     ) -> Cell:
-        """The cell of a metric and attributes, made when new. Beyond `MAX_CELLS` nobody reads the cell."""
+        """The cell of a metric and attributes, made when new.
+
+        Beyond `MAX_SERIES` of the metric, or `MAX_CELLS` of all, what it is told goes into one cell of the metric.
+        """
         self._ensure()
-        key = frozenset(attributes.items())
+        key: frozenset[tuple[str, str | bool]] = frozenset(attributes.items())
         with self._lock:
             cells = self._cells.setdefault(metric.name, {})
             found = cells.get(key)
             if found is None:
                 found = Cell(attributes, fresh_for_s, once)
-                if self._size >= MAX_CELLS:
+                if self._size >= MAX_CELLS or len(cells) >= MAX_SERIES:
                     LOSSES.count("too many metric series", metric.name)
-                    return found
+                    shared = cells.setdefault(_OVERFLOWN, Cell({OVERFLOW: True}, fresh_for_s, once))
+                    return Spill(shared, attributes)
                 cells[key] = found
                 self._size += 1
             return found

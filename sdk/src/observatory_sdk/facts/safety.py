@@ -72,7 +72,7 @@ def service_degraded(
     duration_s: Number | None = None,
     **also: Unpack[Common],
 ) -> None:
-    """A service works with less than it should."""
+    """A service works with less than it should, or, with `to="healthy"`, does so no longer."""
     emit(safety.DEGRADED, _change(name, from_, to, reason, duration_s), {"severity": "warning", **also})
 
 

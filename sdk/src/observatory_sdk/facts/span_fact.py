@@ -107,12 +107,16 @@ class SpanFact(Declared):
     def __enter__(self) -> Self:
         if scope.silent():
             return self
-        with _GUARD:
+        try:
             span = self._start(clock.held_ns())
-            if span.get_span_context().is_valid:
-                self.__dict__["_span"] = span
-                self.__dict__["_token"] = context.attach(self._context(span))
-                self.__dict__["_span_context"] = span.get_span_context()
+            known = span.get_span_context()
+            if known.is_valid:
+                own = self.__dict__
+                own["_span"] = span
+                own["_token"] = context.attach(self._context(span))
+                own["_span_context"] = known
+        except Exception as ours:
+            _GUARD.caught(ours)
         return self
 
     def __exit__(
@@ -121,11 +125,13 @@ class SpanFact(Declared):
         span = self.__dict__.pop("_span", None)
         if span is None:
             return
-        with _GUARD:
+        try:
             token = self.__dict__.pop("_token", None)
             if token is not None:
                 context.detach(token)
             self._finish(span, error, clock.held_ns())
+        except Exception as ours:
+            _GUARD.caught(ours)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -160,12 +166,11 @@ class SpanFact(Declared):
         )
 
     def _context(self, span: trace.Span) -> context.Context:
-        inner = trace.set_span_in_context(span)
         found = frame.current()
-        if found.service is not None:
-            return inner
-        # Nobody said who is at work: what happens inside counts for the owner of this fact.
-        return context.set_value(frame.KEY, found.with_service(self.fact.owner, None), inner)
+        if found.service is None:
+            # Nobody said who is at work: what happens inside counts for the owner of this fact.
+            found = found.with_service(self.fact.owner, None)
+        return frame.opened(found, span)
 
     def _finish(self, span: trace.Span, error: BaseException | None, end_unix_nano: int | None) -> None:
         try:
@@ -175,8 +180,9 @@ class SpanFact(Declared):
             span.end(end_unix_nano)
 
     def _write(self, span: trace.Span, error: BaseException | None) -> None:
-        frame.write_error(span, error)
-        if error is None and (self.outcome == "failure" or self.error_type is not None):
+        if error is not None:
+            frame.write_error(span, error)
+        elif self.outcome == "failure" or self.error_type is not None:
             span.set_status(trace.Status(trace.StatusCode.ERROR, self.outcome_reason or self.error_type))
         span.set_attributes(self._attributes())
         for name, attributes, moment in self.__dict__.get("_events", ()):

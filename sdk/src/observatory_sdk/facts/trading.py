@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Unpack
 
-from opentelemetry import trace
+from opentelemetry import context, trace
 
 from observatory_sdk.conventions import common, trading
 from observatory_sdk.facts.checks import Money, Number
@@ -32,6 +32,14 @@ State = Literal[
     "expired",
     "unknown",
 ]
+
+
+_UNDER_WAY = context.create_key("observatory-order-under-way")
+
+
+def order_under_way() -> bool:
+    """Whether a call further out tells of the order that is placed here: one order is told of once."""
+    return bool(context.get_value(_UNDER_WAY))
 
 
 class Order(SpanFact):
@@ -61,6 +69,9 @@ class Order(SpanFact):
     reference_price: Number | None = of(trading.REFERENCE_PRICE, default=None)
     strategy_id: str | None = of(common.STRATEGY_ID, default=None)
     portfolio_id: str | None = of(common.PORTFOLIO_ID, default=None)
+
+    def _context(self, span: trace.Span) -> context.Context:
+        return context.set_value(_UNDER_WAY, True, super()._context(span))
 
     def fill(
         self,
@@ -127,9 +138,11 @@ class ExchangeCall(LeafFact):
     operation: str = of(trading.OPERATION)
     rate_limit_used: Number | None = of(trading.RATE_USED, default=None)
     rate_limit_limit: Number | None = of(trading.RATE_LIMIT, default=None)
+    rate_limit_headroom_ratio: Number | None = of(trading.RATE_HEADROOM, default=None)
     rate_limit_retry_after_s: Number | None = of(trading.RATE_RETRY_AFTER, default=None)
     http_method: str | None = of(trading.HTTP_METHOD, default=None)
     http_status: int | None = of(trading.HTTP_STATUS, default=None)
+    resend_count: int | None = of(trading.HTTP_RESENDS, default=None)
     server_address: str | None = of(common.SERVER_ADDRESS, default=None)
 
     def span_name(self) -> str:
