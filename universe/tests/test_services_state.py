@@ -283,7 +283,7 @@ def test_a_flapping_breaker_is_closed_when_the_fault_ends(rest: Rest) -> None:
     assert states[-1] == "closed"
 
 
-def test_a_check_that_fails_degrades_its_service_once(rest: Rest) -> None:
+def test_a_check_that_fails_degrades_its_service_once_until_it_is_well_again(rest: Rest) -> None:
     check = rest.platform.health_monitor.check
     assert rest.do(check())
     fault = rest.faults.begin("deployment_regression", "market_analysis_service", 1)
@@ -294,7 +294,10 @@ def test_a_check_that_fails_degrades_its_service_once(rest: Rest) -> None:
     degraded = [
         (told["safety.name"], told["safety.to"], told["safety.reason"]) for told in rest.events("service.degraded")
     ]
-    assert degraded == [("market_analysis_service", "critical", RegressionError.__name__)]
+    assert degraded == [
+        ("market_analysis_service", "critical", RegressionError.__name__),
+        ("market_analysis_service", "healthy", "well_again"),
+    ]
     statuses = Counter(told["health.check.status"] for told in rest.events("health.check"))
     assert statuses == {"healthy": 14, "critical": 2}
 

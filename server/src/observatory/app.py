@@ -17,7 +17,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from observatory import api, areas, catalogue, collect, state, store
-from observatory.api import health_json
+from observatory.api import health_json, topology_json
 from observatory.auth import Tokens
 from observatory.clock import Clock
 from observatory.errors import BodyError, Overloaded, StoreError
@@ -29,7 +29,7 @@ from observatory.otlp.signals import Signal
 from observatory.selfwatch import Selfwatch
 from observatory.settings import Settings
 from observatory.store.backup import Manifest, freeze
-from observatory.tick import Knobs, Snapshots, Tick
+from observatory.tick import Knobs, Recorder, Snapshots, Tick
 
 _log = logging.getLogger(__name__)
 _STALE_TICKS = 6
@@ -74,11 +74,14 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         services = catalogue.load()
         snapshots = Snapshots(partial(health_json.render, services))
         knobs = Knobs(settings.tick_s, environments=settings.environments)
-        tick = Tick(telemetry.ticking, services, areas.load(), clock, snapshots, selfwatch, knobs)
+        recorder = Recorder(telemetry.history, topology_json.values)
+        since = clock.now()
+        tick = Tick(telemetry.ticking, services, areas.load(), clock, snapshots, selfwatch, knobs, since, recorder)
         await _in_background(stack, tick.run(), "tick")
         await _in_background(stack, tokens.refresh(), "tokens")
         await _collect(stack, collectors, door, clock, selfwatch)
         web = _web(settings, clock, selfwatch, tokens, door, snapshots, services)
+        web.state.store, web.state.listening_since = telemetry, since
         web.state.back_up = partial(_back_up, telemetry, settings.backups, clock)
         yield Observatory(settings, clock, selfwatch, control, tokens, telemetry, door, snapshots, web)
 
@@ -161,6 +164,9 @@ def plan(settings: Settings) -> store.Plan:
             settings.retain_facts_days,
             settings.retain_rollup_10s_days,
             settings.retain_rollup_1m_days,
+            settings.retain_history_10s_days,
+            settings.retain_history_1m_days,
+            settings.retain_history_1h_days,
         ),
         readers=settings.readers,
         query_timeout_s=settings.query_timeout_s,

@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     retain_facts_days: Days = Field(90, description="Days that the narrow fact tables are kept.")
     retain_rollup_10s_days: Days = Field(7, description="Days that the 10 s rollups are kept.")
     retain_rollup_1m_days: Days = Field(400, description="Days that the 1 m rollups are kept.")
+    retain_history_10s_days: Days = Field(2, description="Days that indicators and snapshots are kept at 10 s.")
+    retain_history_1m_days: Days = Field(35, description="Days that indicators and snapshots are kept at 1 m.")
+    retain_history_1h_days: Days = Field(400, description="Days that indicators are kept at 1 h.")
 
     @property
     def dsn(self) -> str:

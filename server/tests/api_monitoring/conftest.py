@@ -13,13 +13,13 @@ import pytest
 from fastapi import FastAPI
 
 from observatory import api, areas, catalogue
-from observatory.api import health_json
+from observatory.api import health_json, topology_json
 from observatory.auth import Tokens
 from observatory.clock import HeldClock
 from observatory.selfwatch import Selfwatch
 from observatory.state import open_store
 from observatory.store import Store
-from observatory.tick import Knobs, Snapshots, Tick
+from observatory.tick import Knobs, Recorder, Snapshots, Tick
 
 
 class Server:
@@ -55,11 +55,12 @@ async def server(store: Store, sender: Any, tmp_path: Path) -> AsyncIterator[Ser
     app.state.tokens, app.state.clock, app.state.selfwatch = tokens, clock, selfwatch
     app.state.snapshots, app.state.catalogue, app.state.ready = snapshots, known, lambda: True
     app.state.stale_after_s = 60.0
-    api.include(app)
     listening = clock.now() - timedelta(days=1)
-    tick = Tick(
-        store.reader, known, areas.load(), clock, snapshots, selfwatch, Knobs(5, 20, environments=10_000), listening
-    )
+    app.state.store, app.state.listening_since = store, listening
+    api.include(app)
+    recorder = Recorder(store.history, topology_json.values)
+    knobs = Knobs(5, 20, environments=10_000)
+    tick = Tick(store.reader, known, areas.load(), clock, snapshots, selfwatch, knobs, listening, recorder)
     yield Server(app, tick, clock, texts)
     await state.close()
 

@@ -21,6 +21,7 @@ from observatory.model import (
     Indicator,
     LoadState,
     Measurement,
+    Probed,
     Reading,
     Reason,
     ServiceSight,
@@ -218,6 +219,44 @@ def test_a_service_is_held_against_its_own_objective(seen: ServiceSight, health:
     verdict = judge.service(seen, Objective(availability_ratio=0.99, latency_ms=1_000))
     assert verdict.health == health
     assert [found.reason for found in verdict.findings] == ([reason] if reason else [])
+
+
+OBJECTIVE = Objective(availability_ratio=0.99, latency_ms=1_000)
+
+
+@pytest.mark.parametrize("state", [LoadState.REPORTING, LoadState.IDLE, LoadState.SILENT, LoadState.NEVER_LOADED])
+def test_a_service_whose_probes_fail_is_down_whatever_its_heartbeats_say(state: LoadState) -> None:
+    verdict = judge.service(sight(state), OBJECTIVE, probed=Probed(up=("inner",), down=("door",)))
+    assert verdict.health is Health.CRITICAL
+    assert (verdict.findings[0].reason, verdict.findings[0].member) == (Reason.PROBE_FAILED, "door")
+    assert "answering" not in " ".join(found.sentence for found in verdict.findings)
+
+
+def test_a_silence_of_what_answers_its_probes_is_a_fault_of_its_telemetry() -> None:
+    silent = judge.service(sight(LoadState.SILENT), OBJECTIVE)
+    answering = judge.service(sight(LoadState.SILENT), OBJECTIVE, probed=Probed(up=("door",)))
+    assert (silent.health, answering.health) == (Health.CRITICAL, Health.DEGRADED)
+    assert answering.findings[0].reason is Reason.SILENT
+    assert answering.findings[0].sentence == "no heartbeat for 1 min, but the probe door finds it answering"
+    never = judge.service(sight(LoadState.NEVER_LOADED), OBJECTIVE, probed=Probed(up=("door",)))
+    assert never.health is Health.UNKNOWN
+    assert "the probe door finds it answering" in never.findings[0].sentence
+
+
+def test_a_service_that_shares_code_says_so_only_while_it_is_not_there_by_itself() -> None:
+    absent = judge.service(sight(LoadState.NEVER_LOADED), OBJECTIVE, shares="other")
+    assert (absent.health, absent.findings[0].reason) == (Health.UNKNOWN, Reason.SHARES_CODE)
+    assert absent.findings[0].sentence == "shares other: its code is watched and counted there"
+    assert judge.service(sight(LoadState.REPORTING), OBJECTIVE, shares="other") == Verdict(Health.HEALTHY)
+    assert judge.service(sight(LoadState.SILENT), OBJECTIVE, shares="other").findings[0].reason is Reason.SILENT
+
+
+def test_an_area_names_its_services_that_are_down() -> None:
+    verdict = judge.area({}, [], down=["s"])
+    assert verdict.health is Health.DEGRADED
+    assert [(found.reason, found.sentence) for found in verdict.findings] == [
+        (Reason.SERVICE_DOWN, "s is down by its probes")
+    ]
 
 
 def test_a_failed_query_is_unknown_with_its_reason() -> None:

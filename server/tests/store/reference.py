@@ -193,13 +193,27 @@ def _own_of_span(resource: Pairs, scope: str, span: Any) -> Row:
         "Outcome": find(attributes, "observatory.outcome"),
         "Failed": int(span.status.code == 2 or find(attributes, "observatory.outcome") == "failure"),
         "EndTimestamp": signed(span.start_time_unix_nano) + min(duration, DAY_NS),
+        # Random texts hold no threshold: of weights there are tests of their own.
+        "Weight": 1,
+        "Redacted": 0,
         "Entry": int(bool(caller) or (not find(attributes, "observatory.service") and outside)),
     }
 
 
 def calls(rows: Iterable[Row]) -> Iterator[Row]:
     """Rows of `fact_calls`, from rows of `otel_traces`."""
-    same = ("Timestamp", "Environment", "Service", "Caller", "Feature", "UserId", "SpanName", "Failed", "Outcome")
+    same = (
+        "Timestamp",
+        "Environment",
+        "Service",
+        "Caller",
+        "Feature",
+        "UserId",
+        "SpanName",
+        "Failed",
+        "Outcome",
+        "Weight",
+    )
     for row in rows:
         if row["Entry"]:
             instance = find(row["ResourceAttributes"], "service.instance.id")
@@ -225,7 +239,7 @@ def records(request: Any, bounds: Bounds) -> Iterator[Row]:
                 moment = record.time_unix_nano or record.observed_time_unix_nano or bounds.arrival
                 if bounds.accept(moment, moment):
                     own = _common(attributes, scope.scope.name, pairs(record.attributes))
-                    yield outer | inner | _record(record, moment) | own
+                    yield outer | inner | _record(record, moment) | own | {"Redacted": 0}
 
 
 def _scope(scope: Any, *left_out: str) -> Row:

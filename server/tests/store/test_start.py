@@ -45,6 +45,9 @@ def test_reopening_applies_nothing_and_keeps_every_row(elsewhere: Elsewhere, fol
         "0003_metrics.sql",
         "0004_rollups.sql",
         "0005_batches.sql",
+        "0006_history.sql",
+        "0007_weights.sql",
+        "0008_redacted.sql",
     ]
     assert second["fingerprint"] == first["fingerprint"]
     assert second["fingerprint"]["otel_traces"][0] == 20

@@ -244,6 +244,7 @@ class Chores:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._users = platform.world.users
+        self._backtested = 0
 
     def jobs(self) -> list[tuple[Job, float]]:
         """Every job with its interval in seconds at the calm pace."""
@@ -264,6 +265,7 @@ class Chores:
             (Job("read sentiment", "signals", p.sentiment_analysis_engine.read_next), 6),
             (Job("count subscriptions", "signals", p.signal_channel_service.count), 10),
             (Job("propose strategy", "marketplace", p.dynamic_strategy_generator.propose), 15),
+            (Job("backtest strategies", "backtest", self._backtest), 20),
             (Job("explain errors", "operations", p.debug_insight_generator.explain), 25),
         ]
 
@@ -290,6 +292,14 @@ class Chores:
             (Job("report jobs", "operations", p.background_service_manager.report), 2),
             (Job("report submissions", "operations", p.strategy_submission_service.report), 2),
         ]
+
+    async def _backtest(self) -> None:
+        """The next of the published strategies over the last hour, so that its live trades can be held against that."""
+        strategies = self._platform.library.published()
+        strategy = strategies[self._backtested % len(strategies)]
+        self._backtested += 1
+        await self._platform.real_backtesting_engine.run(strategy)
+        await self._platform.signal_backtesting_service.replay(strategy)
 
     async def _send_digest(self) -> None:
         user = self._users.anybody()

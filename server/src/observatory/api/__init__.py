@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from starlette.staticfiles import StaticFiles
 
 from observatory.api import (
     audit,
     backups,
+    deep_dives,
     docs,
+    histories,
     login_links,
     metrics,
     page,
@@ -37,6 +40,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     system_health.router,
     services.router,
     topology.router,
+    deep_dives.router,
+    histories.router,
     tokens.router,
     login_links.router,
     audit.router,
@@ -59,6 +64,9 @@ def include(app: FastAPI) -> None:
     if app.docs_url or app.redoc_url or app.openapi_url:
         raise ValueError("make the application with docs_url=None, redoc_url=None, openapi_url=None")
     app.state.throttle = Throttle()
+    app.state.answers = [
+        route.response_model for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)
+    ]
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
     problems.include(app)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request
+from pydantic import ConfigDict
 
 from observatory.api.access import require, tokens_of
 from observatory.api.listing import Cursor, Limit, Listing, Numbered, cut
@@ -23,7 +25,23 @@ class AuditItem(Numbered):
     reason: str
 
 
-@router.get("")
+_LINE: dict[str, Any] = {
+    "id": 12,
+    "at": "2026-01-02T03:04:05Z",
+    "actor": "token 1",
+    "action": "token.issue",
+    "subject": "token 3",
+    "reason": "the collector in Frankfurt is new",
+}
+
+
+class AuditList(Listing[AuditItem]):
+    """One page of the audit log, newest first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_LINE], "next": None}]})
+
+
+@router.get("", response_model=AuditList)
 async def show(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Listing[AuditItem]:
     """Lines of the audit log, newest first."""
     entries = await tokens_of(request).audit(cursor, limit + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from observatory.api import html
@@ -17,13 +17,24 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(require(READ))
 @router.get("/openapi.json")
 async def openapi(request: Request) -> JSONResponse:
     """The OpenAPI 3.1 document."""
-    return JSONResponse(request.app.openapi())
+    return JSONResponse(described(request.app))
 
 
 @router.get("/docs")
 async def show(request: Request) -> HTMLResponse:
     """A plain list of the endpoints."""
-    return html.render("docs.html", {"operations": operations(request.app.openapi()), "title": "Endpoints"})
+    return html.render("docs.html", {"operations": operations(described(request.app)), "title": "Endpoints"})
+
+
+def described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document with its examples whole: the framework leaves every null out of them."""
+    document = app.openapi()
+    schemas = document["components"]["schemas"]
+    for model in app.state.answers:
+        extra = getattr(model, "model_config", {}).get("json_schema_extra")
+        if isinstance(extra, dict) and model.__name__ in schemas:
+            schemas[model.__name__] |= extra
+    return document
 
 
 def operations(document: dict[str, Any]) -> list[dict[str, object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -67,6 +68,7 @@ def service_item(service: Service, state: ServiceState) -> Mapping[str, Any]:
         **{field: number(each) for field, each in measured.items()},
         "last_seen": moment(sight.last_seen),
         "instances": len(sight.instances),
+        "instance_ids": list(sight.instances),
         "provenance": {field: provenance(each) for field, each in measured.items()},
     }
 
@@ -84,7 +86,7 @@ def edge_item(edge: Edge) -> Mapping[str, Any]:
 
 def provenance(measured: Measurement) -> Mapping[str, Any]:
     """Where a number comes from."""
-    return {
+    values = {
         "unit": measured.unit,
         "samples": measured.samples,
         "window_s": measured.window_s,
@@ -92,6 +94,7 @@ def provenance(measured: Measurement) -> Mapping[str, Any]:
         "source": measured.source,
         "estimated": measured.estimated,
     }
+    return values if measured.interval is None else {**values, "interval": [rounded(end) for end in measured.interval]}
 
 
 def reason(found: Finding) -> Mapping[str, Any]:
@@ -112,7 +115,12 @@ def number(measured: Measurement) -> int | float | None:
         return value
     if isinstance(value, Decimal):
         return float(value)
-    return float(f"{value:.{_DIGITS}g}")
+    return rounded(value)
+
+
+def rounded(value: float) -> float | None:
+    """A float with the digits that were measured; None when it is not finite."""
+    return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
 
 
 def moment(at: datetime | None) -> str | None:

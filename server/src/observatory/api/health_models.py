@@ -77,6 +77,9 @@ class Provenance(BaseModel):
         description="Tables it was measured from, and the rule by which; docs/reference/indicators.md has them."
     )
     estimated: bool = Field(description="Part of it is inferred, not observed.")
+    interval: tuple[float, float] | None = Field(
+        None, description="Lower and upper end of its 95 % interval; left out where there is none."
+    )
 
 
 class ReasonItem(BaseModel):

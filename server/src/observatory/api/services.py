@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from observatory.api import health_json
 from observatory.api.access import require
 from observatory.api.health_models import Loaded, ServiceDetail, ServiceList, Status
 from observatory.api.snapshot import ANSWERS, Current, Newest, send
@@ -46,7 +45,7 @@ async def show(
     ]
     page = fitting[:limit]
     after = page[-1]["id"] if len(fitting) > limit else None
-    return send(request, {"items": page, "next": after, **_when(newest)})
+    return send(request, {"items": page, "next": after, **newest.when})
 
 
 @router.get("/{service_id}", response_model=ServiceDetail)
@@ -58,9 +57,9 @@ async def show_one(request: Request, newest: Newest, service_id: Annotated[str, 
     catalogue: Catalogue = request.app.state.catalogue
     if service_id not in catalogue:
         raise NotFound(f"no service {service_id!r} in the catalogue")
-    item = next(item for item in _items(newest) if item["id"] == service_id)
-    service, snapshot = catalogue.service(service_id), newest.published.snapshot
-    edges = [(edge, health_json.edge_item(edge)) for edge in snapshot.edges if service_id in (edge.caller, edge.callee)]
+    item = next(item for item in newest.services if item["id"] == service_id)
+    service = catalogue.service(service_id)
+    edges = newest.topology["edges"]
     values = {
         **item,
         "sentence": service.sentence,
@@ -70,24 +69,15 @@ async def show_one(request: Request, newest: Newest, service_id: Annotated[str, 
             "latency_ms": service.objective.latency_ms,
         },
         "dependencies": list(service.dependencies),
-        "instance_ids": list(snapshot.services[service_id].sight.instances),
-        "callers": [each for edge, each in edges if edge.callee == service_id],
-        "callees": [each for edge, each in edges if edge.caller == service_id],
-        **_when(newest),
+        "callers": [edge for edge in edges if edge["to"] == service_id],
+        "callees": [edge for edge in edges if edge["from"] == service_id],
+        **newest.when,
     }
     return send(request, values)
 
 
-def _items(newest: Current) -> list[Mapping[str, Any]]:
-    items = newest.published.services
-    if not newest.overdue:
-        return list(items)
-    late = [health_json.reason(newest.overall.findings[0])]
-    return [{**item, "status": "unknown", "reasons": late} for item in items]
-
-
 def _after(catalogue: Catalogue, newest: Current, cursor: str | None) -> list[Mapping[str, Any]]:
-    items = _items(newest)
+    items = list(newest.services)
     if cursor is None:
         return items
     if cursor not in catalogue:
@@ -99,8 +89,3 @@ def _after(catalogue: Catalogue, newest: Current, cursor: str | None) -> list[Ma
 def _expect(name: str, value: str | None, allowed: list[str]) -> None:
     if value is not None and value not in allowed:
         raise InvalidRequest(f"query parameter {name}: must be one of {', '.join(allowed)}")
-
-
-def _when(newest: Current) -> Mapping[str, Any]:
-    snapshot = newest.published.snapshot
-    return {"environment": snapshot.environment, "timestamp": health_json.moment(snapshot.at)}

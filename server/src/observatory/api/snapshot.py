@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request, Response
 
+from observatory.api import health_json, topology_json
+from observatory.api.ranges import AsOf, moment
+from observatory.areas import select
 from observatory.errors import InvalidRequest, NotFound, Overloaded
 from observatory.health import hysteresis
 from observatory.model import Verdict
@@ -17,9 +22,16 @@ from observatory.tick import DEFAULT_ENVIRONMENT, Published, Snapshots, encode, 
 # Without a setting a snapshot is overdue when some rounds of five seconds are missing.
 STALE_AFTER_S = 60.0
 
+# A snapshot is kept each ten seconds, and later on each minute.
+KEPT_WITHIN = timedelta(minutes=5)
+_SNAPSHOT = """SELECT SystemHealth, Services, Topology FROM snapshots
+WHERE Environment = {environment:String} AND Timestamp <= {at:DateTime64(9, 'UTC')}
+    AND Timestamp > {since:DateTime64(9, 'UTC')}
+ORDER BY Timestamp DESC LIMIT 1"""
+
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
 # What the contract names for every endpoint and the newest snapshot cannot answer.
-_HISTORY = ("as_of", "from", "to", "step")
+_HISTORY = ("from", "to", "step")
 
 
 def _problem(sentence: str) -> dict[str, Any]:
@@ -39,17 +51,22 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """An environment's newest snapshot, and its overall verdict as of now.
+    """An environment's state as JSON values: its newest snapshot, or the one of an earlier moment.
 
     Attributes:
-        published: the snapshot with its JSON.
-        overall: its verdict; unknown when the rounds have stopped.
-        overdue: whether the rounds have stopped.
+        system_health: the answer of `system-health`.
+        services: the items of `services`, in the catalogue's order.
+        topology: the answer of `topology`.
     """
 
-    published: Published
-    overall: Verdict
-    overdue: bool
+    system_health: Mapping[str, Any]
+    services: Sequence[Mapping[str, Any]]
+    topology: Mapping[str, Any]
+
+    @property
+    def when(self) -> Mapping[str, Any]:
+        """Which environment at which time."""
+        return {name: self.system_health[name] for name in ("environment", "timestamp")}
 
 
 async def current(
@@ -57,15 +74,21 @@ async def current(
     environment: Annotated[
         str, Query(min_length=1, max_length=128, description="Deployment environment; never mixed with another.")
     ] = DEFAULT_ENVIRONMENT,
+    as_of: AsOf = None,
 ) -> Current:
-    """The newest snapshot of the environment asked for.
+    """The state of the environment asked for, now or as of then.
+
+    When the rounds have stopped, the overall status and every service's are `unknown`, whatever the last one said.
 
     Raises:
-        NotFound: no telemetry of that environment has been seen.
+        NotFound: no telemetry of that environment has been seen, or nothing is known of that time.
         Overloaded: no round has ended yet.
-        InvalidRequest: the request asks for history.
+        InvalidRequest: the request asks for a range.
     """
     _refuse_history(request)
+    if as_of is not None:
+        at = min(moment("as_of", as_of), request.app.state.clock.now())
+        return await _past(request, environment, at)
     snapshots: Snapshots = request.app.state.snapshots
     published = snapshots.of(environment)
     if published is None and not snapshots.environments:
@@ -76,7 +99,35 @@ async def current(
     limit_s = float(getattr(request.app.state, "stale_after_s", STALE_AFTER_S))
     snapshot = published.snapshot
     overall = hysteresis.overdue(snapshot.overall, snapshot.at, request.app.state.clock.now(), limit_s)
-    return Current(published, overall, overall is not snapshot.overall)
+    if overall is snapshot.overall:
+        return Current(published.system_health, published.services, topology_json.values(published))
+    return _overdue(request, published, overall)
+
+
+def _overdue(request: Request, published: Published, overall: Verdict) -> Current:
+    late = [health_json.reason(overall.findings[0])]
+    services = [{**item, "status": "unknown", "reasons": late} for item in published.services]
+    health = health_json.system_health(request.app.state.catalogue, published.snapshot, overall)
+    return Current(health, services, topology_json.of(published, services))
+
+
+async def _past(request: Request, environment: str, at: datetime) -> Current:
+    """What the newest snapshot said at a moment, as far as history goes.
+
+    Raises:
+        NotFound: no snapshot was kept within the five minutes before it.
+    """
+    bound = {
+        "environment": environment,
+        "at": select.text(at),
+        "since": select.text(at - KEPT_WITHIN),
+    }
+    rows = (await request.app.state.store.reader.read(_SNAPSHOT, bound)).rows
+    if not rows:
+        told = at.isoformat(timespec="seconds").replace("+00:00", "Z")
+        raise NotFound(f"nothing is known of the environment {environment!r} at {told}: no snapshot of then was kept")
+    health, services, topology = (json.loads(text) for text in rows[0])
+    return Current(health, services, topology)
 
 
 Newest = Annotated[Current, Depends(current)]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from observatory.api import health_json
 from observatory.api.access import require
 from observatory.api.health_models import SystemHealth
-from observatory.api.snapshot import ANSWERS, Newest, send, send_body
+from observatory.api.snapshot import ANSWERS, Newest, send
 from observatory.auth import READ
 
 router = APIRouter(
@@ -21,10 +20,7 @@ async def show(request: Request, newest: Newest) -> Response:
 
     Every number is measured or null; `provenance` beside it says from how many samples, over which window, as of when
     and from where. When the rounds have stopped, the overall status is `unknown`, whatever the last one said.
-    Answers 304 to a matching `If-None-Match`, 404 for an environment that never sent anything.
+    With `as_of` it is the state as it was then. Answers 304 to a matching `If-None-Match`, 404 for an environment that
+    never sent anything and for a time of which no snapshot was kept.
     """
-    published = newest.published
-    if newest.overdue:
-        catalogue = request.app.state.catalogue
-        return send(request, health_json.system_health(catalogue, published.snapshot, newest.overall))
-    return send_body(request, published.body, published.etag)
+    return send(request, newest.system_health)

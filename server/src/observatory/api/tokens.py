@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,6 +33,24 @@ class TokenItem(Numbered):
     last_used_at: datetime | None
 
 
+_TOKEN: dict[str, Any] = {
+    "id": 3,
+    "name": "collector in Frankfurt",
+    "scopes": ["ingest"],
+    "created_at": "2026-01-02T03:04:05Z",
+    "created_by": "token 1",
+    "expires_at": None,
+    "revoked_at": None,
+    "last_used_at": "2026-01-02T04:04:05Z",
+}
+
+
+class TokenList(Listing[TokenItem]):
+    """One page of tokens, newest first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_TOKEN], "next": None}]})
+
+
 class TokenIssued(TokenItem):
     """A new token. Its text is shown this once."""
 
@@ -51,7 +69,7 @@ class TokenWanted(BaseModel):
     reason: str = _REASON
 
 
-@router.get("")
+@router.get("", response_model=TokenList)
 async def show(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Listing[TokenItem]:
     """All tokens, newest first; those revoked or expired too."""
     records = await tokens_of(request).page(cursor, limit + 1)

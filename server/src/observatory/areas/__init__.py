@@ -14,6 +14,7 @@ from observatory import catalogue
 from observatory.areas import definition
 from observatory.areas.assess import Assessment, absent, read, services_alive, shape
 from observatory.areas.definition import Definition, DefinitionError, View
+from observatory.areas.presence import alive
 from observatory.areas.readings import Readings
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Readings",
     "View",
     "absent",
+    "alive",
     "facts",
     "load",
     "read",

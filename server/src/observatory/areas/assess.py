@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+from observatory.analytics import intervals
 from observatory.areas import select
-from observatory.areas.definition import Definition
+from observatory.areas.definition import WILSON, Definition
 from observatory.areas.readings import Readings
+from observatory.areas.select import Part
 from observatory.model import Field, Indicator, LoadState, Measurement, Reading, ServiceSight, Value
-from observatory.store import Reader
+from observatory.store import Reader, Rows
 
 _MONEY = ("usd", "{credit}")
 _UNCOUNTED = (LoadState.NEVER_LOADED, LoadState.UNHEARD)
+# Indicators of this window or less follow a range that is asked for.
+BASE_WINDOW_S = 300
 _COUNTS = ("1", "{token}", "By")
 
 
@@ -25,6 +29,26 @@ class Assessment:
 
     readings: tuple[Reading, ...]
     fields: Mapping[str, Field]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of event time to look at.
+
+    Attributes:
+        end: its end, aware.
+        window_s: its length in seconds.
+        listening: since when the server listens.
+    """
+
+    end: datetime
+    window_s: int
+    listening: datetime
+
+    @property
+    def start(self) -> datetime:
+        """Its start."""
+        return self.end - timedelta(seconds=self.window_s)
 
 
 async def read(
@@ -43,11 +67,48 @@ async def read(
         StoreError: the store refused the query or took too long.
     """
     rows = await reader.read(select.render(definition, whole), select.parameters(definition, at, since))
-    parts = select.parts(definition)
+    return decode(select.parts(definition), rows, at)
+
+
+async def read_range(
+    definition: Definition, reader: Reader, names: frozenset[str], environment: str, span: Span
+) -> tuple[Reading, ...]:
+    """Some indicators of one environment over a range of time instead of their own first window.
+
+    One whose own window is longer than the range keeps its own: the state of an order that was lost yesterday is no
+    matter of the last hour. `Measurement.window_s` says which it was.
+
+    Raises:
+        StoreError: the store refused the query or took too long.
+    """
+    parts = select.parts(definition, names)
+    if not parts:
+        return ()
+    windows = {part.indicators[0].window_s: span.window_s for part in parts}
+    lengths_s = {
+        own_s: asked_s if own_s <= BASE_WINDOW_S else max(own_s, asked_s) for own_s, asked_s in windows.items()
+    }
+    bound = {
+        "now": select.text(span.end),
+        "listening": select.text(span.listening),
+        "environment": environment,
+        **{f"since_{own_s}": select.text(span.end - timedelta(seconds=took_s)) for own_s, took_s in lengths_s.items()},
+    }
+    rows = await reader.read(select.render_some(definition, names), bound)
+    return decode(parts, rows, span.end, lengths_s).get(environment, ())
+
+
+def decode(
+    parts: Sequence[Part], rows: Rows, at: datetime, lengths_s: Mapping[int, int] | None = None
+) -> Mapping[str, tuple[Reading, ...]]:
+    """The readings of a query's rows by environment. `lengths_s`: what was looked at in place of an own window."""
     found: dict[str, list[Reading]] = {}
     for place, whole, environment, member, texts in rows.rows:
         columns = dict(zip(parts[place].columns, texts[1:-1].split(","), strict=True))
-        readings = (_reading(indicator, str(member), columns, at) for indicator in parts[place].of(bool(whole)))
+        readings = (
+            _reading(indicator, str(member), columns, at, (lengths_s or {}).get(indicator.window_s, indicator.window_s))
+            for indicator in parts[place].of(bool(whole))
+        )
         found.setdefault(str(environment), []).extend(readings)
     return {environment: tuple(readings) for environment, readings in found.items()}
 
@@ -129,14 +190,26 @@ def _fields(definition: Definition, readings: Readings, at: datetime) -> Mapping
     return {**numbers, **{field: names(readings, at) for field, names in view.lists.items()}}
 
 
-def _reading(indicator: Indicator, member: str, columns: Mapping[str, str], at: datetime) -> Reading:
+def _reading(indicator: Indicator, member: str, columns: Mapping[str, str], at: datetime, window_s: int) -> Reading:
     """What a row says of one indicator; its columns' texts are found by their SQL."""
     samples = int(_plain(columns[indicator.samples]) or 0)
     value = _number(columns[indicator.value], indicator.unit) if samples else None
     estimated = bool(_plain(columns[indicator.estimated_if]))
-    measured = Measurement(value, indicator.unit, samples, indicator.window_s, at, indicator.source, estimated)
+    interval = _interval(indicator, columns, value, samples)
+    measured = Measurement(value, indicator.unit, samples, window_s, at, indicator.source, estimated, interval)
     judged, needs_s = _plain(columns[indicator.judged_if]), _plain(columns[indicator.needs_s])
     return Reading(indicator.id, member, measured, bool(judged), needs_s or 0.0)
+
+
+def _interval(
+    indicator: Indicator, columns: Mapping[str, str], value: Value | None, samples: int
+) -> tuple[float, float] | None:
+    if value is None or not indicator.interval:
+        return None
+    if indicator.interval == (WILSON,):
+        return intervals.wilson(float(value), samples)
+    low, high = (_plain(columns[end]) for end in indicator.interval)
+    return None if low is None or high is None else (low, high)
 
 
 def _plain(text: str) -> float | None:

@@ -22,7 +22,9 @@ from observatory.model import Bound, Comparison, Indicator, Reading
 
 _BOUND = re.compile(r"(>=|<=|>|<)\s*(-?\d+(?:\.\d+)?)")
 _TABLE = re.compile(r"\bfact_\w+")
+_NAMED = re.compile(r"\$(\w+)")
 _WINDOW = re.compile(r"(\d+)([smhd])")
+WILSON = "wilson"
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _KEYS = {
     *(
@@ -38,7 +40,7 @@ _KEYS = {
         "needs_s",
         "estimated_if",
     ),
-    *("warn", "crit", "least_samples", "bound_source", "zero_from"),
+    *("warn", "crit", "least_samples", "bound_source", "zero_from", "interval"),
 }
 
 
@@ -139,8 +141,14 @@ def source(area: str, selects: Mapping[str, str], reads: str) -> str:
     """Where a number comes from, as `provenance` says it: the tables, and the rule of docs/reference/indicators.md."""
     if reads not in selects:
         return reads
-    tables = dict.fromkeys(_TABLE.findall(selects[reads]))
-    return f"{' and '.join(tables)} (rule {area}.{reads})"
+    return f"{' and '.join(dict.fromkeys(_tables(selects, reads)))} (rule {area}.{reads})"
+
+
+def _tables(selects: Mapping[str, str], reads: str) -> Iterable[str]:
+    yield from _TABLE.findall(selects[reads])
+    for name in _NAMED.findall(selects[reads]):
+        if name in selects:
+            yield from _tables(selects, name)
 
 
 def _indicators(area: str, selects: Mapping[str, str], entry: Mapping[str, object], bounds: str) -> Iterable[Indicator]:
@@ -156,7 +164,7 @@ def _indicators(area: str, selects: Mapping[str, str], entry: Mapping[str, objec
             area=area,
             sentence=str(entry["sentence"]),
             unit=str(entry["unit"]),
-            window_s=_window(window, where),
+            window_s=length_s(window, where),
             group_by=_texts(entry, "group_by"),
             reads=str(entry["from"]),
             source=source(area, selects, str(entry["from"])),
@@ -170,7 +178,15 @@ def _indicators(area: str, selects: Mapping[str, str], entry: Mapping[str, objec
             least_samples=int(str(entry.get("least_samples", 1))),
             bound_source=str(entry.get("bound_source", bounds)),
             zero_from=_texts(entry, "zero_from"),
+            interval=_interval(entry, where),
         )
+
+
+def _interval(entry: Mapping[str, object], where: str) -> tuple[str, ...]:
+    ends = _texts(entry, "interval")
+    if ends in ((), (WILSON,)) or len(ends) == 2:
+        return ends
+    raise DefinitionError(f"{where}: interval is {ends!r}, must be {WILSON} or two SQL expressions")
 
 
 def _texts(entry: Mapping[str, object], key: str) -> tuple[str, ...]:
@@ -178,7 +194,12 @@ def _texts(entry: Mapping[str, object], key: str) -> tuple[str, ...]:
     return tuple(map(str, values)) if isinstance(values, list | tuple) else (str(values),)
 
 
-def _window(text: str, where: str) -> int:
+def length_s(text: str, where: str) -> int:
+    """Seconds of a length such as `5m`.
+
+    Raises:
+        DefinitionError: it is none; the message begins with `where`.
+    """
     match = _WINDOW.fullmatch(text)
     if match is None:
         raise DefinitionError(f"{where}: window is {text!r}, must be like 5m or 1h")

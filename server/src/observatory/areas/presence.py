@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -156,3 +156,22 @@ def _drop_old_instances(signs: Signs) -> None:
     if newest is not None:
         oldest = newest - timedelta(seconds=CALLED_WITHIN_S)
         signs.heartbeats = {name: at for name, at in signs.heartbeats.items() if at >= oldest}
+
+
+_ALIVE = """SELECT DISTINCT Service FROM fact_points
+WHERE Timestamp > {since:DateTime64(9, 'UTC')} AND Timestamp <= {now:DateTime64(9, 'UTC')}
+    AND Environment = {environment:String} AND Metric = 'observatory.service.heartbeat'"""
+
+
+async def alive(reader: Reader, environment: str, services: Collection[str], at: datetime) -> frozenset[str]:
+    """Which of these services had a fresh heartbeat at a moment, also one long ago.
+
+    Raises:
+        StoreError: the store refused the query or took too long.
+    """
+    if not services:
+        return frozenset()
+    since = at - timedelta(seconds=SILENT_AFTER_S)
+    bound = {"since": select.text(since), "now": select.text(at), "environment": environment}
+    rows = await reader.read(_ALIVE, bound)
+    return frozenset(str(service) for (service,) in rows.rows) & frozenset(services)

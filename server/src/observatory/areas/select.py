@@ -22,6 +22,7 @@ MEMBERS = 500
 
 _FILTER = re.compile(r"SELECT \* FROM (\w+ WHERE (?:(?!GROUP BY).)+)")
 _TIME = "DateTime64(9, 'UTC')"
+_ONE_ENVIRONMENT = " AND Environment = {environment:String}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,15 @@ class Part:
 
 
 @cache
-def parts(definition: Definition) -> Sequence[Part]:
-    """The passes of an area's query, in the order of their numbers."""
-    read = sorted((each for each in definition.indicators.values() if each.value), key=_plan)
+def parts(definition: Definition, names: frozenset[str] | None = None) -> Sequence[Part]:
+    """The passes of an area's query, in the order of their numbers.
+
+    Args:
+        definition: the area.
+        names: ids of the indicators to read; None: all.
+    """
+    asked = (each for each in definition.indicators.values() if names is None or each.id in names)
+    read = sorted((each for each in asked if each.value), key=_plan)
     groups: dict[tuple[str, int], set[tuple[str, ...]]] = {}
     for each in read:
         groups.setdefault((each.reads, each.window_s), set()).add(each.group_by)
@@ -65,6 +72,23 @@ def parts(definition: Definition) -> Sequence[Part]:
 
     shown = {f"{definition.id}.{name}" for name in (*definition.view.numbers.values(), *definition.view.reads)}
     return [_pass(tuple(same), shown) for _, same in groupby(read, key=same_pass)]
+
+
+@cache
+def render_some(definition: Definition, names: frozenset[str]) -> str:
+    """The SQL that reads some indicators in the one environment of the parameter `environment`; rows as of `render`."""
+    read = parts(definition, names)
+    return "\nUNION ALL\n".join(
+        _part(place, definition.selects, part, _ONE_ENVIRONMENT) for place, part in enumerate(read)
+    )
+
+
+def listed(definition: Definition, sql: str) -> str:
+    """SQL of the area's own, with the times, the environment and the named sub-selects (`$live`) filled in.
+
+    It is bound to `now`, `since_0` (start of the window), `listening` and `environment`.
+    """
+    return Template(sql).substitute(_named(definition.selects, _words(0, _ONE_ENVIRONMENT)))
 
 
 @cache
@@ -89,8 +113,8 @@ def parameters(definition: Definition, at: datetime, since: datetime) -> Mapping
         since: since when the server listens.
     """
     windows = {part.indicators[0].window_s for part in parts(definition)}
-    starts = {f"since_{window_s}": _text(at - timedelta(seconds=window_s)) for window_s in windows}
-    return {"now": _text(at), "listening": _text(since), **starts}
+    starts = {f"since_{window_s}": text(at - timedelta(seconds=window_s)) for window_s in windows}
+    return {"now": text(at), "listening": text(since), **starts}
 
 
 def nanoseconds(at: datetime) -> int:
@@ -98,7 +122,8 @@ def nanoseconds(at: datetime) -> int:
     return int(at.timestamp()) * 1_000_000_000 + at.microsecond * 1_000
 
 
-def _text(at: datetime) -> str:
+def text(at: datetime) -> str:
+    """`at` as the store reads a bound time."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
@@ -110,7 +135,14 @@ def _pass(indicators: tuple[Indicator, ...], shown: Collection[str]) -> Part:
     expressions = (
         each
         for indicator in indicators
-        for each in (indicator.value, indicator.samples, indicator.judged_if, indicator.needs_s, indicator.estimated_if)
+        for each in (
+            indicator.value,
+            indicator.samples,
+            indicator.judged_if,
+            indicator.needs_s,
+            indicator.estimated_if,
+            *(indicator.interval if len(indicator.interval) == 2 else ()),
+        )
     )
     urgent = any(indicator.bounded or indicator.id in shown for indicator in indicators)
     group_by = max((indicator.group_by for indicator in indicators), key=len)
@@ -124,22 +156,33 @@ def _origin(select: str) -> str:
     return plain[1] if plain else f"({select})"
 
 
-def _part(place: int, selects: Mapping[str, str], part: Part) -> str:
+def _part(place: int, selects: Mapping[str, str], part: Part, also: str = "") -> str:
     source, window_s = part.indicators[0].reads, part.indicators[0].window_s
-    now, since = f"{{now:{_TIME}}}", f"{{since_{window_s}:{_TIME}}}"
-    words = {
-        "now": now,
-        "since": since,
-        "window": f"Timestamp > {since} AND Timestamp <= {now}",
-        "listened": f"dateDiff('millisecond', {{listening:{_TIME}}}, {now}) / 1e3",
-    }
     origin = _origin(selects[source]) if source in selects else f"{source} WHERE $window"
     whole, member, groups = _groups(part)
     columns = f"toString(tuple({', '.join(part.columns)})) AS Columns"
     return Template(
         f"SELECT {place} AS Part, {whole} AS Whole, Environment, {member} AS Member, {columns}\n"
         f"FROM {origin}\nGROUP BY {groups}"
-    ).substitute(words)
+    ).substitute(_named(selects, _words(window_s, also)))
+
+
+def _named(selects: Mapping[str, str], words: dict[str, str]) -> Mapping[str, str]:
+    """The words, and the named sub-selects; one may be written over those before it in the same file."""
+    for name, select in selects.items():
+        words[name] = f"({Template(select.strip()).substitute(words)})"
+    return words
+
+
+def _words(window_s: int, also: str) -> dict[str, str]:
+    """What stands for `$window` and the times; `also` is a further condition on every row."""
+    now, since = f"{{now:{_TIME}}}", f"{{since_{window_s}:{_TIME}}}"
+    return {
+        "now": now,
+        "since": since,
+        "window": f"Timestamp > {since} AND Timestamp <= {now}{also}",
+        "listened": f"dateDiff('millisecond', {{listening:{_TIME}}}, {now}) / 1e3",
+    }
 
 
 def _groups(part: Part) -> tuple[str, str, str]:

@@ -95,7 +95,15 @@ def _service(entry: Mapping[str, object], group: str, areas: Mapping[str, Area])
         dependencies=_texts(entry, "dependencies", where),
         runbook=_matching(entry, "runbook", _SLUG, where),
         sentence=_text(entry, "sentence", where),
+        shares=_text(entry, "shares", where) if "shares" in entry else None,
+        **_owns(entry.get("owns", {}), where),
     )
+
+
+def _owns(value: object, where: str) -> Mapping[str, str]:
+    if not isinstance(value, dict) or (value and set(value) != {"fact", "indicator"}):
+        raise CatalogueError(f"{where}: owns must hold fact and indicator, not {value!r}")
+    return {name: _text(value, name, where) for name in value}
 
 
 def _objective(value: object, default: Objective | None, where: str) -> Objective:
@@ -170,3 +178,5 @@ def _refuse_unknown_dependencies(services: Iterable[Service]) -> None:
             raise CatalogueError(f"service {service.id!r}: depends on {', '.join(unknown)}, not in the catalogue")
         if service.id in service.dependencies:
             raise CatalogueError(f"service {service.id!r} depends on itself")
+        if service.shares is not None and (service.shares not in known or service.shares == service.id):
+            raise CatalogueError(f"service {service.id!r}: shares is {service.shares!r}, must be another service")

@@ -49,6 +49,9 @@ class Service:
         dependencies: ids of the services that it calls.
         runbook: slug of its runbook's page.
         sentence: what it does.
+        shares: the service whose code stands for it in the platform; None when it has code of its own.
+        fact: name of the fact or metric that it reports; empty when none is named.
+        indicator: id of an indicator that is measured on it; empty when none is named.
     """
 
     id: str
@@ -60,6 +63,9 @@ class Service:
     dependencies: tuple[str, ...]
     runbook: str
     sentence: str
+    shares: str | None = None
+    fact: str = ""
+    indicator: str = ""
 
 
 @dataclass(frozen=True, slots=True)

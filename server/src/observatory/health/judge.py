@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from observatory.catalogue import Objective, Priority
@@ -12,6 +13,7 @@ from observatory.model import (
     Health,
     Indicator,
     LoadState,
+    Probed,
     Reading,
     Reason,
     ServiceSight,
@@ -28,6 +30,7 @@ WARN_BURN, WARN_FAILURES = 6.0, 3
 CRIT_BURN, CRIT_FAILURES = 14.4, 10
 # Beyond its latency objective a service is slow; beyond this many times it, nobody waits for it any more.
 CRIT_LATENCY = 5.0
+NOT_PROBED = Probed()
 
 _LIMITS_OVERALL: Mapping[Priority, Health] = {
     "P0": Health.CRITICAL,
@@ -75,6 +78,7 @@ def area(
     readings: Iterable[Reading],
     silent: Sequence[str] = (),
     since: datetime | None = None,
+    down: Sequence[str] = (),
 ) -> Verdict:
     """An area is as bad as its worst judged indicator; unknown if none could be judged.
 
@@ -83,13 +87,14 @@ def area(
         readings: what was measured of them.
         silent: services of the area that fell silent, to be named.
         since: since when the server listens; None: for ever.
+        down: services of the area whose probes found them down, to be named.
     """
     read = tuple(readings)
     judged = [found for each in read if (found := reading(indicators[each.indicator], each, since)) is not None]
     # That the services are alive says nothing about how well they do; alone it makes no area healthy.
     telling = [found for found in judged if not found.subject.endswith(_ALIVE)]
     bad = [found for found in judged if found.health is not Health.HEALTHY]
-    bad = sorted([*bad, *map(_silent, silent)], key=_badness)
+    bad = sorted([*bad, *map(_silent, silent), *map(_down, down)], key=_badness)
     if bad:
         return Verdict(worst(found.health for found in bad), tuple(bad))
     if not telling:
@@ -102,18 +107,32 @@ def failed(subject: str, detail: str) -> Verdict:
     return Verdict(Health.UNKNOWN, (Finding(Reason.QUERY_FAILED, detail, Health.UNKNOWN, subject),))
 
 
-def service(sight: ServiceSight, objective: Objective, since: datetime | None = None) -> Verdict:
-    """A service against its own objective in the catalogue.
+def service(
+    sight: ServiceSight,
+    objective: Objective,
+    since: datetime | None = None,
+    probed: Probed = NOT_PROBED,
+    shares: str | None = None,
+) -> Verdict:
+    """A service against its own objective in the catalogue, and by its probes.
+
+    A probe that finds it down makes it critical, whatever its heartbeats say; one that finds it answering makes a
+    silence a fault of its telemetry.
 
     Args:
         sight: what was seen of it.
         objective: what it is held against.
         since: since when the server listens; None: for ever.
+        probed: what its probes found.
+        shares: the service whose code stands for it, when it has none of its own and that one is there.
     """
+    down = [_probe(sight, name) for name in probed.down]
     absent = _absent(sight, since)
     if absent is not None:
-        return Verdict(absent.health, (absent,))
-    found = [each for each in (_errors(sight, objective), _latency(sight, objective)) if each is not None]
+        told = _answering(_sharing(absent, shares), probed)
+        return Verdict(worst(each.health for each in (*down, told)), (*down, told))
+    judged = (_errors(sight, objective), _latency(sight, objective))
+    found = [*down, *(each for each in judged if each is not None)]
     found.sort(key=_badness)
     return Verdict(worst((each.health for each in found), default=Health.HEALTHY), tuple(found))
 
@@ -200,6 +219,32 @@ def _too_few(indicators: Mapping[str, Indicator], seen: Reading) -> Finding:
 
 def _silent(name: str) -> Finding:
     return Finding(Reason.SERVICE_SILENT, f"{name} fell silent", Health.DEGRADED, name)
+
+
+def _down(name: str) -> Finding:
+    return Finding(Reason.SERVICE_DOWN, f"{name} is down by its probes", Health.DEGRADED, name)
+
+
+def _probe(sight: ServiceSight, name: str) -> Finding:
+    sentence = f"the probe {name} found it down twice in a row"
+    return Finding(Reason.PROBE_FAILED, sentence, Health.CRITICAL, sight.id, name)
+
+
+def _answering(absent: Finding, probed: Probed) -> Finding:
+    """An absence, held against the probes: what answers is not gone."""
+    if not probed.up or probed.down:
+        return absent
+    health = Health.DEGRADED if absent.health is Health.CRITICAL else absent.health
+    sentence = f"{absent.sentence}, but the probe {probed.up[0]} finds it answering"
+    return replace(absent, sentence=sentence, health=health)
+
+
+def _sharing(absent: Finding, shares: str | None) -> Finding:
+    if shares is None or absent.reason is not Reason.NEVER_LOADED:
+        return absent
+    return replace(
+        absent, reason=Reason.SHARES_CODE, sentence=f"shares {shares}: its code is watched and counted there"
+    )
 
 
 def _absent(sight: ServiceSight, since: datetime | None) -> Finding | None:

@@ -10,7 +10,7 @@ from observatory.model.health import (
 )
 from observatory.model.indicator import Bound, Comparison, Indicator
 from observatory.model.measurement import Measurement, Reading, Value
-from observatory.model.states import AreaState, Edge, Field, LoadState, ServiceSight, ServiceState, Snapshot
+from observatory.model.states import AreaState, Edge, Field, LoadState, Probed, ServiceSight, ServiceState, Snapshot
 
 __all__ = [
     "WORST_FIRST",
@@ -24,6 +24,7 @@ __all__ = [
     "Indicator",
     "LoadState",
     "Measurement",
+    "Probed",
     "Reading",
     "Reason",
     "ServiceSight",

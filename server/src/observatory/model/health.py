@@ -47,6 +47,9 @@ class Reason(StrEnum):
     AREA_DEGRADED = "area_degraded"
     AREA_UNKNOWN = "area_unknown"
     SERVICE_SILENT = "service_silent"
+    PROBE_FAILED = "probe_failed"
+    SERVICE_DOWN = "service_down"
+    SHARES_CODE = "shares_code"
     ROUND_OVERDUE = "round_overdue"
     CONFIRMING = "confirming"
 

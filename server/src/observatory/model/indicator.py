@@ -38,6 +38,9 @@ class Bound:
         """Whether `value` lies beyond the bound."""
         return _COMPARE[self.comparison](value, self.value)
 
+    def __str__(self) -> str:
+        return f"{self.comparison} {self.value:g}"
+
     @property
     def upward(self) -> bool:
         """Whether larger values are the bad ones."""
@@ -68,6 +71,8 @@ class Indicator:
         least_samples: fewer samples than this are not judged.
         bound_source: where the bounds come from.
         zero_from: services whose fresh heartbeat turns "nothing seen" into a measured 0.
+        interval: how its 95 % interval is made: `wilson` of a share and its samples, SQL of the lower and the
+            upper end, or nothing.
     """
 
     id: str
@@ -88,6 +93,7 @@ class Indicator:
     least_samples: int
     bound_source: str
     zero_from: tuple[str, ...]
+    interval: tuple[str, ...] = ()
 
     @property
     def bounded(self) -> bool:

@@ -21,6 +21,7 @@ class Measurement:
         as_of: end of the window, aware, UTC.
         source: the table or emitter that it was measured from.
         estimated: True when part of it is inferred rather than observed.
+        interval: lower and upper end of its 95 % interval, in the same unit; None when it has none.
     """
 
     value: Value | None
@@ -30,6 +31,7 @@ class Measurement:
     as_of: datetime
     source: str
     estimated: bool = False
+    interval: tuple[float, float] | None = None
 
     @property
     def known(self) -> bool:

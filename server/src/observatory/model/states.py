@@ -34,6 +34,19 @@ class LoadState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Probed:
+    """The probes that were declared for one service, by name.
+
+    Attributes:
+        up: those whose newest attempt found it answering.
+        down: those whose last two attempts did not.
+    """
+
+    up: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceSight:
     """What was seen of one service in one round. Measurements cover its calls of the last five minutes.
 

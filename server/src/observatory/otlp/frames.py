@@ -11,6 +11,8 @@ from observatory.errors import MalformedBody
 _VARINT_BYTES = 10
 # Each hop costs about a microsecond on the event loop.
 _MOST_FIELDS = 1 << 16
+# Field 1, a message: the groups by resource of a request, and the resource of a group.
+_GROUP = 0x0A
 
 
 def walk(body: bytes) -> int:
@@ -27,6 +29,29 @@ def walk(body: bytes) -> int:
         if fields > _MOST_FIELDS:
             raise MalformedBody(f"more than {_MOST_FIELDS} top-level fields")
     return fields
+
+
+def all_marked(body: bytes, mark: bytes) -> bool:
+    """Whether `mark` stands in the resource of every group of a request that `walk` found whole.
+
+    A group whose resource is not its first field counts as one without it.
+    """
+    at, end = 0, len(body)
+    while at < end:
+        tag, at = _varint(body, at, end)
+        after = _hop(body, tag, at, end)
+        if tag == _GROUP and not _marked(body, at, after, mark):
+            return False
+        at = after
+    return True
+
+
+def _marked(body: bytes, at: int, end: int, mark: bytes) -> bool:
+    _, at = _varint(body, at, end)
+    if at >= end or body[at] != _GROUP:
+        return False
+    size, at = _varint(body, at + 1, end)
+    return body.find(mark, at, min(at + size, end)) >= 0
 
 
 def _hop(body: bytes, tag: int, at: int, end: int) -> int:

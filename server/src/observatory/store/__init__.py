@@ -3,6 +3,7 @@
 from observatory.store.backup import Manifest, freeze, restore
 from observatory.store.engine import DATABASE, Plan, Store, open_store
 from observatory.store.facts import FactTable, FactView, parse
+from observatory.store.history import History, Kept, Point
 from observatory.store.insert import Batch, Stored, Writer
 from observatory.store.query import Reader, Rows
 from observatory.store.retention import Retention
@@ -13,9 +14,12 @@ __all__ = [
     "Batch",
     "FactTable",
     "FactView",
+    "History",
+    "Kept",
     "Limits",
     "Manifest",
     "Plan",
+    "Point",
     "Reader",
     "Retention",
     "Rows",

@@ -22,16 +22,22 @@ ATTRIBUTES = f"Array(Tuple(key String, value {ANY}))"
 MAP = "Map(LowCardinality(String), String)"
 
 
-def raw_text(value: str) -> str:
-    """A raw value as text: scalars as they are, everything deeper as base64."""
+def base64(raw: str) -> str:
+    """Bytes as text."""
+    return f"base64Encode({raw})"
+
+
+def raw_text(value: str, encoded: Callable[[str], str] = base64) -> str:
+    """A raw value as text: scalars as they are, everything deeper `encoded`."""
+    deeper = encoded(f"coalesce({value}.bytes_value, {value}.array_value, {value}.kvlist_value)")
     return (
         f"coalesce({value}.string_value, toString({value}.int_value), toString({value}.double_value), "
-        f"toString({value}.bool_value), "
-        f"base64Encode(coalesce({value}.bytes_value, {value}.array_value, {value}.kvlist_value)), '')"
+        f"toString({value}.bool_value), {deeper}, '')"
     )
 
 
-def _json(value: str) -> str:
+def _json(value: str, encoded: Callable[[str], str]) -> str:
+    deeper = encoded(f"coalesce({value}.bytes_value, {value}.array_value, {value}.kvlist_value)")
     # NaN and the infinities are no JSON numbers: they are quoted.
     number = f"toString({value}.double_value)"
     return (
@@ -39,18 +45,18 @@ def _json(value: str) -> str:
         f"toString({value}.int_value), "
         f"if(isFinite({value}.double_value), {number}, concat('\"', {number}, '\"')), "
         f"toString({value}.bool_value), "
-        f"concat('\"', base64Encode(coalesce({value}.bytes_value, {value}.array_value, {value}.kvlist_value)), '\"'), "
+        f"concat('\"', {deeper}, '\"'), "
         "'null')"
     )
 
 
-def text(value: str) -> str:
-    """A value as text: scalars as they are, arrays and key-value lists as JSON, bytes as base64."""
-    array = f"arrayStringConcat(arrayMap(x -> {_json('x')}, {value}.array_value.values), ',')"
-    pairs = f"arrayMap(x -> concat(toJSONString(x.key), ':', {_json('x.value')}), {value}.kvlist_value.values)"
+def text(value: str, encoded: Callable[[str], str] = base64) -> str:
+    """A value as text: scalars as they are, arrays and key-value lists as JSON, bytes and what is deeper `encoded`."""
+    array = f"arrayStringConcat(arrayMap(x -> {_json('x', encoded)}, {value}.array_value.values), ',')"
+    pairs = f"arrayMap(x -> concat(toJSONString(x.key), ':', {_json('x.value', encoded)}), {value}.kvlist_value.values)"
     return (
         f"coalesce({value}.string_value, toString({value}.int_value), toString({value}.double_value), "
-        f"toString({value}.bool_value), base64Encode({value}.bytes_value), "
+        f"toString({value}.bool_value), {encoded(f'{value}.bytes_value')}, "
         f"multiIf(notEmpty({value}.array_value.values), concat('[', {array}, ']'), "
         f"notEmpty({value}.kvlist_value.values), concat('{{', arrayStringConcat({pairs}, ','), '}}'), ''))"
     )
@@ -74,9 +80,14 @@ def as_map(attributes: str, as_text: Callable[[str], str] = text) -> str:
 
 def bounded(attributes: str, most: int, most_bytes: int, as_text: Callable[[str], str] = text) -> str:
     """As `as_map`, with at most `most` attributes of at most `most_bytes` bytes each."""
+    return f"CAST(({', '.join(bounded_parts(attributes, most, most_bytes, as_text))}), '{MAP}')"
+
+
+def bounded_parts(attributes: str, most: int, most_bytes: int, as_text: Callable[[str], str] = text) -> tuple[str, str]:
+    """The names and the values of `bounded`, as arrays."""
     cut = f"if(length(t) > {most_bytes}, toValidUTF8(left(t, {most_bytes})), t)"
     values = f"arrayMap(t -> {cut}, arrayMap(v -> {as_text('v')}, {attributes}.value))"
-    return f"CAST((arraySlice({attributes}.key, 1, {most}), arraySlice({values}, 1, {most})), '{MAP}')"
+    return f"arraySlice({attributes}.key, 1, {most})", f"arraySlice({values}, 1, {most})"
 
 
 def time(nanoseconds: str) -> str:

@@ -16,6 +16,7 @@ from observatory.errors import StoreError
 from observatory.otlp.signals import Signal
 from observatory.selfwatch import Selfwatch
 from observatory.store.facts import FactTable, FactView
+from observatory.store.history import History
 from observatory.store.insert import Writer
 from observatory.store.migrations import lay_views, migrate
 from observatory.store.query import Reader
@@ -60,11 +61,18 @@ class Store:
     """An open telemetry store. One process may open one embedded store."""
 
     def __init__(
-        self, writers: Mapping[Signal, Writer], reader: Reader, ticking: Reader, control: Client, embedded: bool
+        self,
+        writers: Mapping[Signal, Writer],
+        reader: Reader,
+        ticking: Reader,
+        history: History,
+        control: Client,
+        embedded: bool,
     ) -> None:
         self.writers = writers
         self.reader = reader
         self.ticking = ticking
+        self.history = history
         self.embedded = embedded
         self._control = control
         # A connection runs one statement at a time.
@@ -98,6 +106,7 @@ class Store:
         """Close every connection; the embedded engine ends with the last of them."""
         self.reader.close()
         self.ticking.close()
+        self.history.close()
         for writer in self.writers.values():
             writer.close()
         self._control.close()
@@ -124,7 +133,8 @@ def open_store(plan: Plan, selfwatch: Selfwatch) -> Store:
     # A connection per signal: planning the metrics' views must not hold up traces. Where traces and logs fill the same
     # fact table, each batch is known by its own token.
     writers = {signal: Writer(_connect(plan), plan.embedded, plan.folder / "schema") for signal in Signal}
-    store = Store(writers, reader, ticking, control, plan.embedded)
+    history = History(_connect(plan))
+    store = Store(writers, reader, ticking, history, control, plan.embedded)
     first.close()
     return store
 
@@ -141,4 +151,7 @@ def _read_bounds(plan: Plan) -> dict[str, Any]:
         "max_memory_usage": plan.query_memory_bytes,
         "max_result_rows": plan.query_rows,
         "readonly": 2,
+        # A query that comes every few seconds was compiled at its third run, for up to two seconds, and was no faster then.
+        "compile_expressions": 0,
+        "compile_aggregate_expressions": 0,
     }

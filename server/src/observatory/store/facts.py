@@ -18,6 +18,8 @@ from observatory.errors import MigrationError
 
 _HEAD = re.compile(r"^-- (table|order|view) (.+)$")
 _NAME = re.compile(r"\w+")
+# A comma between columns, none inside the brackets of a type.
+_COMMA = re.compile(r",(?![^()]*\))")
 _VIEW = re.compile(r"^(\w+) from (spans_flat|logs_flat|points_flat)$")
 
 
@@ -35,6 +37,11 @@ class FactTable:
             f"CREATE TABLE IF NOT EXISTS {self.name} ({self.columns}) ENGINE = MergeTree "
             f"PARTITION BY toDate(Timestamp) ORDER BY ({self.order}) SETTINGS {settings}"
         )
+
+    def additions(self) -> dict[str, str]:
+        """By column, the statement that gives it to a table of an earlier version. Old rows hold its default."""
+        columns = [column.strip() for column in _COMMA.split(self.columns)]
+        return {column.split()[0]: f"ALTER TABLE {self.name} ADD COLUMN IF NOT EXISTS {column}" for column in columns}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from observatory.store.anyvalue import (
     ANY,
     ATTRIBUTES,
@@ -9,6 +11,7 @@ from observatory.store.anyvalue import (
     RAW_ATTRIBUTES,
     as_map,
     bounded,
+    bounded_parts,
     hexid,
     kind,
     raw_text,
@@ -16,6 +19,7 @@ from observatory.store.anyvalue import (
     time,
 )
 from observatory.store.flatten import Level
+from observatory.store.redaction import Places, searched_text
 
 LEVELS = (
     Level(
@@ -66,13 +70,16 @@ def times(arrival: str) -> str:
     return f"arrayMap((event, seen) -> {moment(arrival, 'event', 'seen')}, {names})"
 
 
-def columns(arrival: str, attributes: int, attribute_bytes: int) -> dict[str, tuple[str, str]]:
+def columns(
+    arrival: str, attributes: int, attribute_bytes: int, as_text: Callable[[str], str] = text
+) -> dict[str, tuple[str, str]]:
     """Type and expression of each of the Collector's columns, and of three of ours that need the message.
 
     Args:
         arrival: SQL of the time the batch arrived, in nanoseconds.
         attributes: the most attributes kept of one record.
         attribute_bytes: the most bytes kept of one value.
+        as_text: makes SQL of a value as text.
     """
     return {
         "Timestamp": (_TIME, time(moment(arrival))),
@@ -83,7 +90,7 @@ def columns(arrival: str, attributes: int, attribute_bytes: int) -> dict[str, tu
         "SeverityText": (_LOW, "log_records_severity_text"),
         "SeverityNumber": ("UInt8", "toUInt8(bitAnd(log_records_severity_number, 255))"),
         "ServiceName": (_LOW, "resource_logs_resource_attributes_['service.name']"),
-        "Body": ("String", text("log_records_body")),
+        "Body": ("String", as_text("log_records_body")),
         "BodyKind": (_LOW, kind("log_records_body")),
         "ResourceSchemaUrl": (_LOW, "resource_logs_schema_url"),
         "ResourceAttributes": (MAP, "resource_logs_resource_attributes_"),
@@ -91,6 +98,12 @@ def columns(arrival: str, attributes: int, attribute_bytes: int) -> dict[str, tu
         "ScopeName": ("String", "scope_logs_scope_name"),
         "ScopeVersion": (_LOW, "scope_logs_scope_version"),
         "ScopeAttributes": (MAP, "scope_logs_scope_attributes_"),
-        "LogAttributes": (MAP, bounded("log_records_attributes", attributes, attribute_bytes)),
+        "LogAttributes": (MAP, bounded("log_records_attributes", attributes, attribute_bytes, as_text)),
         "EventName": (_LOW, "log_records_event_name"),
     }
+
+
+def secrets(attributes: int, attribute_bytes: int) -> Places:
+    """Where a sender's secrets may stand, with the bounds of `columns`."""
+    parts = bounded_parts("log_records_attributes", attributes, attribute_bytes, searched_text)
+    return Places(("Body",), {"LogAttributes": parts})

@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from observatory.errors import MigrationError
+from observatory.store import own
 from observatory.store.facts import FactTable, FactView
 from observatory.store.views import Limits, pipeline
 
@@ -26,6 +27,7 @@ _WORDS = {
     "merge_tree": "ENGINE = MergeTree",
     "aggregating": "ENGINE = AggregatingMergeTree",
     "durable": DURABLE,
+    "weight": own.WEIGHT["Weight"][1],
 }
 _LEDGER = (
     "CREATE TABLE IF NOT EXISTS migrations (Name String, AppliedAt DateTime64(3, 'UTC') DEFAULT now64(3)) "
@@ -53,6 +55,7 @@ def migrate(client: Client, facts: Sequence[FactTable]) -> list[str]:
         applied.append(name)
     for table in facts:
         _run(client, table.name, table.ddl(DURABLE))
+        _add_columns(client, table)
     return applied
 
 
@@ -85,6 +88,16 @@ def _statements(text: str) -> list[str]:
     plain = re.sub(r"^--.*$", "", text, flags=re.MULTILINE)
     filled = re.sub(r"\{\{(\w+)\}\}", lambda word: _WORDS[word.group(1)], plain)
     return [each.strip() for each in filled.split(";\n") if each.strip()]
+
+
+def _add_columns(client: Client, table: FactTable) -> None:
+    rows = client.query(
+        f"SELECT name FROM system.columns WHERE database = currentDatabase() AND table = '{table.name}'"
+    )
+    there = {str(row[0]) for row in rows.result_rows}
+    for column, statement in table.additions().items():
+        if column not in there:
+            _run(client, table.name, statement)
 
 
 def _run(client: Client, name: str, statement: str) -> None:

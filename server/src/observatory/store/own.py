@@ -31,6 +31,22 @@ def _service(attributes: str) -> str:
     )
 
 
+# For how many spans one that was sampled may stand: a hostile threshold must not make a count of any size.
+MOST_WEIGHT = 1_000_000
+
+
+def _weight() -> str:
+    """For how many spans a span stands, from the threshold below which its sender dropped (W3C tracestate, `ot=th:…`).
+
+    A fraction is a chance, by the span's own id, of one more: counts are whole, and right on average.
+    """
+    digits = "extract(TraceState, '(?:^|,)[ \\t]*ot=(?:[^,]*;)?th:([0-9a-f]{1,14})[ \\t]*(?:[;,]|$)')"
+    threshold = f"reinterpretAsUInt64(reverse(unhex(rightPad({digits}, 14, '0'))))"
+    chance = "(cityHash64(SpanId) % 1048576) / 1048576"
+    stands_for = f"72057594037927936 / (72057594037927936 - {threshold})"
+    return f"if(TraceState = '', 1, toUInt32(least(floor({stands_for} + {chance}), {MOST_WEIGHT})))"
+
+
 def _common(attributes: str) -> dict[str, tuple[str, str]]:
     return {
         "Environment": (_LOW, _environment()),
@@ -55,6 +71,10 @@ SPAN = _common("SpanAttributes") | {
         "AND (SpanKind IN ('Server', 'Consumer') OR ParentSpanId = ''))",
     ),
 }
+# Beside the table's own: the table computes it only where it is read.
+WEIGHT = {"Weight": ("UInt32", _weight())}
+# Whether secrets were taken out of the row here, since its sender had not done so.
+REDACTED = {"Redacted": ("UInt8", "Redacted")}
 LOG = _common("LogAttributes")
 POINT = {
     "Environment": (_LOW, _environment()),

@@ -19,6 +19,9 @@ class Retention:
     facts_days: int = 90
     rollup_10s_days: int = 7
     rollup_1m_days: int = 400
+    history_10s_days: int = 2
+    history_1m_days: int = 35
+    history_1h_days: int = 400
 
 
 def clauses(retention: Retention, facts: Sequence[str]) -> dict[str, str]:
@@ -28,7 +31,15 @@ def clauses(retention: Retention, facts: Sequence[str]) -> dict[str, str]:
     days |= dict.fromkeys(("fact_calls", "fact_points", *facts), ("Timestamp", retention.facts_days))
     simple = {table: f"toDateTime({column}) + INTERVAL {kept} DAY" for table, (column, kept) in days.items()}
     kept = f"if(Resolution = 10, {retention.rollup_10s_days}, {retention.rollup_1m_days})"
-    return simple | {"rollup_calls": f"Timestamp + INTERVAL {kept} DAY"}
+    history = (
+        f"multiIf(Resolution = 10, {retention.history_10s_days}, "
+        f"Resolution = 60, {retention.history_1m_days}, {retention.history_1h_days})"
+    )
+    return simple | {
+        "rollup_calls": f"Timestamp + INTERVAL {kept} DAY",
+        "indicator_history": f"Timestamp + INTERVAL {history} DAY",
+        "snapshots": f"toDateTime(Timestamp) + INTERVAL {history} DAY",
+    }
 
 
 def retain(client: Client, retention: Retention, facts: Sequence[str]) -> None:

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from observatory.store.anyvalue import ATTRIBUTES, MAP, RAW_ATTRIBUTES, as_map, bounded, hexid, raw_text, time
+from collections.abc import Callable
+
+from observatory.store.anyvalue import (
+    ATTRIBUTES,
+    MAP,
+    RAW_ATTRIBUTES,
+    as_map,
+    bounded,
+    bounded_parts,
+    hexid,
+    raw_text,
+    text,
+    time,
+)
 from observatory.store.flatten import Level
+from observatory.store.redaction import Places, searched_text
 
 LEVELS = (
     Level(
@@ -47,12 +61,13 @@ _LOW = "LowCardinality(String)"
 _KINDS = "'Internal', 'Server', 'Client', 'Producer', 'Consumer'"
 
 
-def columns(attributes: int, attribute_bytes: int) -> dict[str, tuple[str, str]]:
+def columns(attributes: int, attribute_bytes: int, as_text: Callable[[str], str] = text) -> dict[str, tuple[str, str]]:
     """Type and expression of each of the Collector's columns.
 
     Args:
         attributes: the most attributes kept of one span.
         attribute_bytes: the most bytes kept of one value.
+        as_text: makes SQL of a value as text.
     """
     duration = "spans_end_time_unix_nano - spans_start_time_unix_nano"
     return {
@@ -70,15 +85,22 @@ def columns(attributes: int, attribute_bytes: int) -> dict[str, tuple[str, str]]
         "ResourceAttributes": (MAP, "resource_spans_resource_attributes_"),
         "ScopeName": ("String", "scope_spans_scope_name"),
         "ScopeVersion": ("String", "scope_spans_scope_version"),
-        "SpanAttributes": (MAP, bounded("spans_attributes", attributes, attribute_bytes)),
+        "SpanAttributes": (MAP, bounded("spans_attributes", attributes, attribute_bytes, as_text)),
         "Duration": ("UInt64", f"if(spans_end_time_unix_nano > spans_start_time_unix_nano, {duration}, 0)"),
         "StatusCode": (_LOW, "transform(spans_status_code, [1, 2], ['Ok', 'Error'], 'Unset')"),
         "StatusMessage": ("String", "spans_status_message"),
         "`Events.Timestamp`": (f"Array({_TIME})", f"arrayMap(t -> {time('t')}, spans_events_time_unix_nano)"),
         "`Events.Name`": (f"Array({_LOW})", "spans_events_name"),
-        "`Events.Attributes`": (_MAPS, f"arrayMap(k -> {as_map('k')}, spans_events_attributes)"),
+        "`Events.Attributes`": (_MAPS, f"arrayMap(k -> {as_map('k', as_text)}, spans_events_attributes)"),
         "`Links.TraceId`": ("Array(String)", f"arrayMap(t -> {hexid('t')}, spans_links_trace_id)"),
         "`Links.SpanId`": ("Array(String)", f"arrayMap(t -> {hexid('t')}, spans_links_span_id)"),
         "`Links.TraceState`": ("Array(String)", "spans_links_trace_state"),
-        "`Links.Attributes`": (_MAPS, f"arrayMap(k -> {as_map('k')}, spans_links_attributes)"),
+        "`Links.Attributes`": (_MAPS, f"arrayMap(k -> {as_map('k', as_text)}, spans_links_attributes)"),
     }
+
+
+def secrets(attributes: int, attribute_bytes: int) -> Places:
+    """Where a sender's secrets may stand, with the bounds of `columns`."""
+    parts = bounded_parts("spans_attributes", attributes, attribute_bytes, searched_text)
+    lists = ("`Events.Attributes`", "`Links.Attributes`")
+    return Places(("SpanName", "StatusMessage"), {"SpanAttributes": parts}, lists)

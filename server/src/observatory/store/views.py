@@ -6,21 +6,28 @@ Views hold no data, so they are made anew at every start from what stands here; 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from observatory.store import logs, metrics, own, traces
+from observatory.store.anyvalue import as_map
 from observatory.store.facts import FactView
 from observatory.store.flatten import Level, columns, unnest
+from observatory.store.redaction import Places, cleaned_resource, searched_raw_text, searched_text
 
 # A batch's id and arrival travel in the one free text that a query can carry and a view can read.
 _COMMENT = "getSetting('log_comment')"
 BATCH = f"substring({_COMMENT}, 1, 32)"
+# After the name of a signal's table: for bytes whose sender has not taken secrets out.
+FOREIGN = "_foreign"
 ARRIVAL = f"toUInt64OrZero(substring({_COMMENT}, 34, 20))"
 
 
 def comment(batch: str, arrival_ns: int) -> str:
     """The text by which a batch tells its views its id (32 hex digits) and its arrival (nanoseconds)."""
     return f"{batch};{arrival_ns:020d}"
+
+
+Columns = Mapping[str, tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +103,20 @@ def _traces(limits: Limits) -> tuple[list[NullTable], list[View]]:
     stored = traces.columns(limits.attributes, limits.attribute_bytes)
     start, end = traces.TIMES
     accepted = limits.accepts(start, f"greatest({start}, {end})")
-    count = _count(traces.EARLIEST, traces.LATEST, limits)
-    rows = f"SELECT {_select(stored)} FROM {unnest('in_traces', traces.LEVELS)} WHERE {accepted}"
+    ours = own.SPAN | own.WEIGHT | own.REDACTED
+    arrived = _arrived(
+        "traces",
+        "spans_flat",
+        traces.LEVELS,
+        (_count(traces.EARLIEST, traces.LATEST, limits), accepted),
+        (stored, traces.columns(limits.attributes, limits.attribute_bytes, searched_text), ours),
+        traces.secrets(limits.attributes, limits.attribute_bytes),
+    )
     return (
-        [_mirror("in_traces", traces.LEVELS), _flat("spans_flat", stored, own.SPAN)],
+        [*arrived[0], _flat("spans_flat", stored, ours)],
         [
-            View("count_traces", "in_traces", "ingest_batches", f"{count} FROM in_traces"),
-            View(
-                "flatten_traces",
-                "in_traces",
-                "spans_flat",
-                # Ours are computed one level above: repeating the long text of the map in each would cost planning.
-                f"SELECT {', '.join(stored)}, {_select(own.SPAN)} FROM ({rows})",
-            ),
-            View("store_traces", "spans_flat", "otel_traces", f"SELECT {', '.join(stored)} FROM spans_flat"),
+            *arrived[1],
+            View("store_traces", "spans_flat", "otel_traces", f"SELECT {', '.join(stored)}, Redacted FROM spans_flat"),
             View("store_calls", "spans_flat", "fact_calls", _CALLS),
             View("roll_calls", "spans_flat", "rollup_calls", _ROLL),
         ],
@@ -119,20 +126,52 @@ def _traces(limits: Limits) -> tuple[list[NullTable], list[View]]:
 def _logs(limits: Limits) -> tuple[list[NullTable], list[View]]:
     stored = logs.columns(ARRIVAL, limits.attributes, limits.attribute_bytes)
     moment, times = logs.moment(ARRIVAL), logs.times(ARRIVAL)
-    rows = f"SELECT {_select(stored)} FROM {unnest('in_logs', logs.LEVELS)} WHERE {limits.accepts(moment, moment)}"
+    ours = own.LOG | own.REDACTED
+    arrived = _arrived(
+        "logs",
+        "logs_flat",
+        logs.LEVELS,
+        (_count(times, times, limits), limits.accepts(moment, moment)),
+        (stored, logs.columns(ARRIVAL, limits.attributes, limits.attribute_bytes, searched_text), ours),
+        logs.secrets(limits.attributes, limits.attribute_bytes),
+    )
     return (
-        [_mirror("in_logs", logs.LEVELS), _flat("logs_flat", stored, own.LOG)],
+        [*arrived[0], _flat("logs_flat", stored, ours)],
         [
-            View("count_logs", "in_logs", "ingest_batches", f"{_count(times, times, limits)} FROM in_logs"),
-            View(
-                "flatten_logs",
-                "in_logs",
-                "logs_flat",
-                f"SELECT {', '.join(stored)}, {_select(own.LOG)} FROM ({rows})",
-            ),
-            View("store_logs", "logs_flat", "otel_logs", f"SELECT {', '.join(stored)} FROM logs_flat"),
+            *arrived[1],
+            View("store_logs", "logs_flat", "otel_logs", f"SELECT {', '.join(stored)}, Redacted FROM logs_flat"),
         ],
     )
+
+
+def _arrived(
+    signal: str,
+    flat: str,
+    levels: Sequence[Level],
+    judged: tuple[str, str],
+    columns: tuple[Columns, Columns, Columns],
+    places: Places,
+) -> tuple[list[NullTable], list[View]]:
+    """From the bytes to flat rows, twice: as they are, and searched for secrets where the sender did not do so.
+
+    The search costs an insert a quarter more of planning, so what carries the SDK's mark does not come by it.
+    """
+    tables, views = [], []
+    count, accepted = judged
+    stored, foreign, ours = columns
+    for source in (f"in_{signal}", f"in_{signal}{FOREIGN}"):
+        if source.endswith(FOREIGN):
+            searched = [replace(level, computed=_searched(level)) for level in levels]
+            clean = places.clean(foreign, f"{unnest(source, searched)} WHERE {accepted}")
+        else:
+            clean = f"SELECT {_select(stored)}, 0 AS Redacted FROM {unnest(source, levels)} WHERE {accepted}"
+        tables.append(_mirror(source, levels))
+        # Ours are computed one level above: repeating the long text of the map in each would cost planning.
+        select = f"SELECT {', '.join(stored)}, {_select(ours)} FROM ({clean})"
+        name = source.removeprefix("in_")
+        views.append(View(f"count_{name}", source, "ingest_batches", f"{count} FROM {source}"))
+        views.append(View(f"flatten_{name}", source, flat, select))
+    return tables, views
 
 
 def _metrics(limits: Limits) -> tuple[list[NullTable], list[View]]:
@@ -156,6 +195,10 @@ def _metrics(limits: Limits) -> tuple[list[NullTable], list[View]]:
             views.append(View(f"points_{kind}", flat, "points_flat", _points(kind)))
     views.append(View("store_points", "points_flat", "fact_points", _FACT_POINTS))
     return tables, views
+
+
+def _searched(level: Level) -> dict[str, str]:
+    return {leaf: cleaned_resource(as_map(level.aliases[leaf], searched_raw_text)) for leaf in level.computed}
 
 
 def _mirror(name: str, levels: Sequence[Level]) -> NullTable:
@@ -182,15 +225,17 @@ def _count(earliest: str, latest: str, limits: Limits) -> str:
 
 
 _CALLS = """SELECT Timestamp, Environment, Service, Caller, Feature, UserId, SpanName, Duration AS DurationNs, Failed,
-    Outcome, ResourceAttributes['service.instance.id'] AS Instance, TraceId
+    Outcome, ResourceAttributes['service.instance.id'] AS Instance, TraceId, Weight
 FROM spans_flat WHERE Entry"""
 
-# One pass for two resolutions and two scopes: planning a view costs more than joining four short rows.
+# One pass for two resolutions and two scopes: planning a view costs more than joining four short rows. A sketch takes
+# no weights: a call that stands for ten is put in ten times, and no more than a hundred, whatever its sender says.
 _ROLL = """SELECT Resolution, Scope,
     toDateTime(intDiv(toUnixTimestamp(Timestamp), Resolution) * Resolution, 'UTC') AS Timestamp,
     Environment, Service, if(Scope = 'edge', Caller, '') AS Caller,
-    count() AS Calls, sum(Failed) AS Failures, sum(Duration) AS DurationNs,
-    quantilesDDState(0.01, 0.5, 0.95, 0.99)(Duration / 1e6) AS Latency
+    sum(Weight) AS Calls, sum(Failed * Weight) AS Failures, sum(Duration * Weight) AS DurationNs,
+    quantilesDDArrayState(0.01, 0.5, 0.95, 0.99)(arrayWithConstant(least(Weight, 100), Duration / 1e6)) AS Latency,
+    max(Weight != 1) AS Estimated
 FROM spans_flat ARRAY JOIN [toUInt16(10), 10, 60, 60] AS Resolution, ['service', 'edge', 'service', 'edge'] AS Scope
 WHERE Entry
 GROUP BY Resolution, Scope, Timestamp, Environment, Service, Caller"""
@@ -208,15 +253,20 @@ _POINT_COLUMNS = {
     "Value": "Nullable(Float64)",
     "Count": "UInt64",
     "Sum": "Nullable(Float64)",
+    "Buckets": "Array(UInt64)",
+    "Bounds": "Array(Float64)",
     "Monotonic": "UInt8",
     "Temporality": "Int32",
 } | {name: kind for name, (kind, _) in own.POINT.items()}
+_NUMBER_ONLY = (
+    "Value, 0 AS Count, CAST(NULL, 'Nullable(Float64)') AS Sum, "
+    "emptyArrayUInt64() AS Buckets, emptyArrayFloat64() AS Bounds"
+)
 _POINT_VALUES = {
-    "gauge": "Value, 0 AS Count, CAST(NULL, 'Nullable(Float64)') AS Sum, 0 AS Monotonic, 0 AS Temporality",
-    "sum": "Value, 0 AS Count, CAST(NULL, 'Nullable(Float64)') AS Sum, IsMonotonic AS Monotonic, "
-    "AggregationTemporality AS Temporality",
-    "histogram": "CAST(NULL, 'Nullable(Float64)') AS Value, Count, Sum, 1 AS Monotonic, "
-    "AggregationTemporality AS Temporality",
+    "gauge": f"{_NUMBER_ONLY}, 0 AS Monotonic, 0 AS Temporality",
+    "sum": f"{_NUMBER_ONLY}, IsMonotonic AS Monotonic, AggregationTemporality AS Temporality",
+    "histogram": "CAST(NULL, 'Nullable(Float64)') AS Value, Count, Sum, BucketCounts AS Buckets, "
+    "ExplicitBounds AS Bounds, 1 AS Monotonic, AggregationTemporality AS Temporality",
 }
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from observatory import areas
-from observatory.areas import Definition, services
+from observatory.areas import Definition, probed, services
 from observatory.areas.pace import Pace
 from observatory.areas.presence import ENVIRONMENTS, Presence
 from observatory.areas.services import NO_TRAFFIC, Traffic
@@ -21,6 +21,7 @@ from observatory.health.hysteresis import Held
 from observatory.model import (
     AreaState,
     LoadState,
+    Probed,
     Reading,
     ServiceSight,
     ServiceState,
@@ -29,6 +30,7 @@ from observatory.model import (
 )
 from observatory.selfwatch import Selfwatch
 from observatory.store import Reader
+from observatory.tick.recorder import Recorder
 from observatory.tick.snapshots import DEFAULT_ENVIRONMENT, Snapshots
 
 _log = logging.getLogger(__name__)
@@ -71,6 +73,7 @@ class Tick:
         selfwatch: where a round's time and failures are counted.
         knobs: how often, and how long a query may take.
         since: since when the server listens; None: from now on.
+        recorder: keeps what each round found; None: nothing is kept.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Tick:
         selfwatch: Selfwatch,
         knobs: Knobs = Knobs(),
         since: datetime | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self._reader = reader
         self._catalogue = catalogue
@@ -93,8 +97,10 @@ class Tick:
         self._selfwatch = selfwatch
         self._knobs = knobs
         self._since = since or clock.now()
+        self._recorder = recorder
         self._presence = Presence((service.id for service in catalogue.services), self._since, knobs.environments)
         self._held: dict[tuple[str, str, str], Held] = {}
+        self._probed: Mapping[tuple[str, str], Probed] = {}
 
     async def run(self) -> None:
         """Rounds at the clock's pace until cancelled. A round that fails is logged and counted; the next one comes."""
@@ -113,19 +119,35 @@ class Tick:
         """One round: every environment gets a new snapshot."""
         started, at = self._clock.monotonic(), self._clock.now()
         presence_failure = await self._presence_failure(at)
-        (traffic, failure), reads = await asyncio.gather(
+        (traffic, failure), (found, _), reads = await asyncio.gather(
             self._bounded("services", services.read(self._reader, at, self._since)),
+            self._bounded("probes", probed.read(self._reader, at)),
             asyncio.gather(*(self._read(each, pace, at) for each, pace in self._paces)),
         )
-        calls = traffic or {}
+        # Probes that could not be read say nothing against a service.
+        calls, self._probed = traffic or {}, found or {}
         self._witness(calls, at)
+        # Facts prove an environment as well, also those of a sender that makes no calls of services.
+        for environment in {name for read in reads for name in read.readings}:
+            self._presence.witness(environment, at)
         names = self._names()
         self._held = {key: held for key, held in self._held.items() if key[0] in names}
         unread = failure or presence_failure
         self._snapshots.publish(
             [self._snapshot(name, calls.get(name, NO_TRAFFIC), unread, reads, at) for name in names]
         )
+        await self._record(at)
         self._selfwatch.tick_s.observe(self._clock.monotonic() - started)
+
+    async def _record(self, at: datetime) -> None:
+        if self._recorder is None:
+            return
+        try:
+            await self._recorder.record(at, self._snapshots.all)
+        except Exception:
+            # What is judged now matters more than what is remembered of it.
+            self._selfwatch.tick_failures.labels(area="history").inc()
+            _log.exception("the round's history was not kept")
 
     async def _read(self, area: Definition, pace: Pace, at: datetime) -> Read:
         readings, failure = await self._bounded(area.id, pace.read(self._reader, at, self._since))
@@ -176,7 +198,7 @@ class Tick:
             at=at,
             overall=hysteresis.carry(before.snapshot.overall if before else None, verdict, at),
             areas=states,
-            services={name: self._service(environment, sight, failure, at) for name, sight in sights.items()},
+            services={name: self._service(environment, sights, name, failure, at) for name in sights},
             edges=services.edges(environment, traffic, self._presence, at),
         )
 
@@ -193,14 +215,25 @@ class Tick:
             readings = (*read.readings.get(environment, ()), areas.services_alive(area, mine, at))
             measured = areas.shape(area, readings, alive, at, self._since)
             silent = [sight.id for sight in mine if sight.load_state is LoadState.SILENT]
-            seen = judge.area(area.indicators, measured.readings, silent, self._since)
+            down = [sight.id for sight in mine if self._probes(environment, sight.id).down]
+            seen = judge.area(area.indicators, measured.readings, silent, self._since, down)
         verdict = self._hold(environment, "area", area.id, seen, at)
         return AreaState(area.id, verdict, measured.fields, measured.readings)
 
-    def _service(self, environment: str, sight: ServiceSight, failure: str, at: datetime) -> ServiceState:
-        objective = self._catalogue.service(sight.id).objective
-        seen = judge.failed(sight.id, failure) if failure else judge.service(sight, objective, self._since)
-        return ServiceState(sight, self._hold(environment, "service", sight.id, seen, at))
+    def _service(
+        self, environment: str, sights: Mapping[str, ServiceSight], name: str, failure: str, at: datetime
+    ) -> ServiceState:
+        known, sight = self._catalogue.service(name), sights[name]
+        if failure:
+            seen = judge.failed(name, failure)
+        else:
+            probes = self._probes(environment, name)
+            shares = known.shares if known.shares and sights[known.shares].load_state.present else None
+            seen = judge.service(sight, known.objective, self._since, probes, shares)
+        return ServiceState(sight, self._hold(environment, "service", name, seen, at))
+
+    def _probes(self, environment: str, service: str) -> Probed:
+        return self._probed.get((environment, service), judge.NOT_PROBED)
 
     def _hold(self, environment: str, kind: str, name: str, seen: Verdict, at: datetime) -> Verdict:
         key = (environment, kind, name)

@@ -63,6 +63,11 @@ class Snapshots:
         return tuple(self._published)
 
     @property
+    def all(self) -> Mapping[str, Published]:
+        """Every environment's newest."""
+        return self._published
+
+    @property
     def newest_at(self) -> datetime | None:
         """When the newest round was, whatever the environment; None before the first."""
         return max((each.snapshot.at for each in self._published.values()), default=None)

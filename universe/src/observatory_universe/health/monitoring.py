@@ -58,7 +58,7 @@ class SystemMonitoringService(Service):
 
     @obs.service("system_monitoring_service", "degraded")
     async def degraded(self, service: str, before: str, after: str, reason: str) -> None:
-        """Notes that a service works with less than it should."""
+        """Notes that a service works with less than it should, or is well again."""
         await self.work(1)
         obs.facts.service_degraded(name=service, from_=before, to=after, reason=reason)
 
@@ -105,5 +105,5 @@ class HealthMonitor(Service):
         self._statuses[target] = status
         if status == "critical":
             obs.outcome("failure", reason=reason)
-        if status not in ("healthy", before):
-            await self._monitoring.degraded(target, before, status, reason)
+        if status != before:
+            await self._monitoring.degraded(target, before, status, "well_again" if status == "healthy" else reason)

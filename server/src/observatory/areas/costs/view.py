@@ -12,8 +12,6 @@ from observatory.areas.readings import Readings
 from observatory.areas.spending import Spending
 from observatory.model import Measurement, Reading
 
-_WINDOW_S = 3_600
-
 
 def _unpriced_models(readings: Readings, at: datetime) -> tuple[str, ...]:
     return spending.assess(readings, at).unpriced
@@ -22,10 +20,10 @@ def _unpriced_models(readings: Readings, at: datetime) -> tuple[str, ...]:
 def _derive(readings: Readings, at: datetime) -> Iterable[Reading]:
     spent = spending.assess(readings, at)
     if spent.calls:
-        cost = Measurement(spent.usd, "usd", spent.calls, _WINDOW_S, at, spending.SOURCE, spent.estimated)
+        cost = Measurement(spent.usd, "usd", spent.calls, spent.window_s, at, spending.SOURCE, spent.estimated)
         share = spent.calls_unpriced / spent.calls
         yield Reading("costs.ai_cost", "", cost)
-        missed = Measurement(share, "ratio", spent.calls, _WINDOW_S, at, spending.SOURCE)
+        missed = Measurement(share, "ratio", spent.calls, spent.window_s, at, spending.SOURCE)
         yield Reading("costs.unpriced_ratio", "", missed)
     yield from _total(readings, spent, at)
 
@@ -40,7 +38,8 @@ def _total(readings: Readings, spent: Spending, at: datetime) -> Iterable[Readin
     samples = spent.calls + (charges.samples if charges else 0)
     source = f"{spending.SOURCE}, and fact_cost_charges"
     total = sum((Decimal(part) for part in parts), Decimal(0))
-    yield Reading("costs.cost_last_hour", "", Measurement(total, "usd", samples, _WINDOW_S, at, source, estimated))
+    window_s = charges.window_s if charges else spent.window_s
+    yield Reading("costs.cost_last_hour", "", Measurement(total, "usd", samples, window_s, at, source, estimated))
 
 
 VIEW = View(

@@ -7,14 +7,22 @@ Type LowCardinality(String),
 Amount Nullable(Decimal(38, 9)),
 BalanceBefore Nullable(Decimal(38, 9)),
 BalanceAfter Nullable(Decimal(38, 9)),
-IdempotencyKey String
+IdempotencyKey String,
+TraceId String,
+Unreadable UInt8,
+Cut UInt8
 -- order Timestamp, Environment
 -- view fact_credit_entries from logs_flat
 WITH LogAttributes AS a
 SELECT
     Timestamp, Environment, Service, UserId, a['credit.type'] AS Type,
     toDecimal128OrNull(a['credit.amount'], 9) AS Amount, toDecimal128OrNull(a['credit.balance_before'], 9) AS BalanceBefore,
-    toDecimal128OrNull(a['credit.balance_after'], 9) AS BalanceAfter, a['credit.idempotency_key'] AS IdempotencyKey
+    toDecimal128OrNull(a['credit.balance_after'], 9) AS BalanceAfter, a['credit.idempotency_key'] AS IdempotencyKey, TraceId,
+    -- Told, and no number or beyond 29 digits before the point.
+    isNull(Amount) AND a['credit.amount'] != '' OR isNull(BalanceBefore) AND a['credit.balance_before'] != ''
+        OR isNull(BalanceAfter) AND a['credit.balance_after'] != '' AS Unreadable,
+    -- Written with more places than are kept: what is beyond the ninth was cut.
+    arrayExists(name -> match(a[name], '[eE]|[.][0-9]{10}'), ['credit.amount', 'credit.balance_before', 'credit.balance_after']) AS Cut
 FROM logs_flat
 WHERE EventName = 'credit.transaction'
 
@@ -47,13 +55,22 @@ Service LowCardinality(String),
 UserId String,
 ProfitUsd Nullable(Decimal(38, 9)),
 Ratio Nullable(Decimal(38, 9)),
-AmountUsd Nullable(Decimal(38, 9))
+AmountUsd Nullable(Decimal(38, 9)),
+RatioExact Nullable(Decimal(38, 18)),
+Places UInt8,
+OrderId String,
+TraceId String
 -- order Timestamp, Environment
 -- view fact_profit_shares from logs_flat
 WITH LogAttributes AS a
 SELECT
     Timestamp, Environment, Service, UserId,
     toDecimal128OrNull(a['profit_share.profit_usd'], 9) AS ProfitUsd, toDecimal128OrNull(a['profit_share.ratio'], 9) AS Ratio,
-    toDecimal128OrNull(a['profit_share.amount_usd'], 9) AS AmountUsd
+    toDecimal128OrNull(a['profit_share.amount_usd'], 9) AS AmountUsd,
+    -- A third of a profit of thousands needs more digits than money.
+    toDecimal128OrNull(a['profit_share.ratio'], 18) AS RatioExact,
+    -- How exactly the amount was written: it may be rounded to that place, and to no other.
+    toUInt8(if(match(a['profit_share.amount_usd'], '[eE]'), 9, least(9, length(splitByChar('.', a['profit_share.amount_usd'])[2])))) AS Places,
+    a['order.id'] AS OrderId, TraceId
 FROM logs_flat
 WHERE EventName = 'profit_share.distributed'

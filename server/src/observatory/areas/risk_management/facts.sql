@@ -13,7 +13,12 @@ LossRatio Nullable(Float64),
 Breached UInt8,
 Synthetic UInt8,
 DurationNs UInt64,
-Failed UInt8
+Failed UInt8,
+OrderId String,
+TraceId String,
+Pairs Nullable(UInt32),
+WindowS Nullable(Float64),
+Answered UInt8
 -- order Timestamp, Environment
 -- view fact_risk from spans_flat
 WITH SpanAttributes AS a
@@ -29,6 +34,8 @@ SELECT
     toFloat64OrNull(a['risk.stress.loss_ratio']) AS LossRatio,
     lower(a['risk.limit.breached']) IN ('true', '1') AS Breached,
     lower(a['risk.limit.synthetic']) IN ('true', '1') AS Synthetic,
-    Duration AS DurationNs, Failed
+    Duration AS DurationNs, Failed, a['order.id'] AS OrderId, TraceId,
+    toUInt32OrNull(a['risk.correlation.pairs']) AS Pairs, toFloat64OrNull(a['risk.correlation.window_s']) AS WindowS,
+    a['risk.limit.breached'] != '' AND NOT Failed AS Answered
 FROM spans_flat
 WHERE SpanName IN ('risk.calculate', 'risk.limit.check', 'risk.correlation.compute', 'risk.stress_test')

@@ -26,7 +26,9 @@ SELECT
 FROM spans_flat
 WHERE SpanName = 'signal.generate'
 
--- Attempts to deliver, and the receipts that came back later. A channel without receipts has no delivered or seen rows.
+-- What was done about signals: attempts to deliver them, the receipts that came back later, and, told apart by `Step`, the
+-- calls of the generator, the judgements before they go out, and the handing over to execution. One table, since each
+-- further view costs every insert. A channel without receipts has no delivered or seen rows.
 -- table fact_deliveries
 Timestamp DateTime64(9, 'UTC'),
 Environment LowCardinality(String),
@@ -37,24 +39,65 @@ Channel LowCardinality(String),
 Status LowCardinality(String),
 Attempt UInt32,
 DurationNs UInt64,
-TraceId String
+TraceId String,
+Step LowCardinality(String) DEFAULT 'deliver',
+Type LowCardinality(String),
+Reason LowCardinality(String),
+RetryAfterS Nullable(Float64),
+ReceiptAt Nullable(DateTime64(9, 'UTC')),
+Score Nullable(Float64)
 -- order Timestamp, Environment
 -- view fact_deliveries from spans_flat
-WITH SpanAttributes AS a
+WITH SpanAttributes AS a, a['signal.delivery.status'] AS told,
+    lower(concat(a['signal.evaluation.accepted'], a['signal.bridge.accepted'])) AS said
 SELECT
     EndTimestamp AS Timestamp,
     Environment, Service, a['signal.id'] AS SignalId, UserId, a['messaging.system'] AS Channel,
-    multiIf(a['signal.delivery.status'] != '', a['signal.delivery.status'], Failed, 'failed', 'accepted') AS Status,
-    toUInt32OrZero(a['signal.delivery.attempt']) AS Attempt, Duration AS DurationNs, TraceId
+    -- What the sender did not say, or in a word of its own, is not known. It is no success.
+    multiIf(
+        Step = 'call', if(Failed, 'failed', 'done'),
+        Step != 'deliver', multiIf(said IN ('true', '1'), 'accepted', said IN ('false', '0'), 'refused', Failed, 'failed', 'unknown'),
+        lower(told) IN ('accepted', 'failed', 'dead_letter'), lower(told),
+        Failed, 'failed', 'unknown'
+    ) AS Status,
+    toUInt32OrZero(a['signal.delivery.attempt']) AS Attempt, Duration AS DurationNs, TraceId,
+    transform(toString(SpanName), ['signal.deliver', 'signal.evaluate', 'signal.bridge'], ['deliver', 'evaluate', 'bridge'], 'call') AS Step,
+    a['signal.type'] AS Type,
+    -- The sender's own word stands where it is none of ours.
+    arrayFirst(x -> x != '', [
+        if(Status = 'unknown' OR lower(told) NOT IN ('accepted', 'failed', 'dead_letter'), told, ''),
+        a['signal.evaluation.reason'], a['signal.bridge.reason'], a['observatory.outcome.reason'], a['error.type']
+    ]) AS Reason,
+    toFloat64OrNull(a['signal.delivery.retry_after_s']) AS RetryAfterS,
+    toFloat64OrNull(a['signal.evaluation.score']) AS Score
 FROM spans_flat
-WHERE SpanName = 'signal.deliver'
+WHERE SpanName IN ('signal.deliver', 'signal.evaluate', 'signal.bridge') OR (Entry AND Service = 'signal_generation_engine')
 -- view fact_deliveries from logs_flat
-WITH LogAttributes AS a
+WITH LogAttributes AS a, toInt64OrZero(a['signal.receipt.time_unix_nano']) AS told_ns
 SELECT
     Timestamp, Environment, Service, a['signal.id'] AS SignalId, UserId, a['messaging.system'] AS Channel,
-    a['signal.receipt.status'] AS Status, toUInt32(0) AS Attempt, toUInt64(0) AS DurationNs, TraceId
+    if(lower(a['signal.receipt.status']) IN ('delivered', 'seen', 'bounced'), lower(a['signal.receipt.status']), 'unknown') AS Status,
+    toUInt32(0) AS Attempt, toUInt64(0) AS DurationNs, TraceId,
+    'receipt' AS Step, a['signal.type'] AS Type, if(Status = 'unknown', a['signal.receipt.status'], '') AS Reason,
+    if(told_ns > 0, fromUnixTimestamp64Nano(told_ns, 'UTC'), Timestamp) AS ReceiptAt
 FROM logs_flat
 WHERE EventName = 'signal.delivery.receipt'
+
+-- table fact_subscriptions
+Timestamp DateTime64(9, 'UTC'),
+Environment LowCardinality(String),
+UserId String,
+Action LowCardinality(String),
+Channel LowCardinality(String),
+Plan LowCardinality(String)
+-- order Timestamp, Environment
+-- view fact_subscriptions from logs_flat
+WITH LogAttributes AS a
+SELECT
+    Timestamp, Environment, UserId, a['signal.subscription.action'] AS Action, a['signal.subscription.channel'] AS Channel,
+    a['signal.subscription.plan'] AS Plan
+FROM logs_flat
+WHERE EventName = 'signal.subscription.changed'
 
 -- table fact_signal_outcomes
 Timestamp DateTime64(9, 'UTC'),
