@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Generator
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, cast
+from typing import Any, Generic, ParamSpec, Self, TypeVar, cast
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
@@ -133,30 +132,56 @@ class ServiceCall:
         finally:
             span.end(clock.held_ns())
 
-    @contextmanager
-    def steps(self) -> Iterator[Self]:
+    def steps(self) -> Steps[Self]:
         """For generators: the call stays open between steps, but its context is at work only inside `step`."""
-        with _GUARD:
-            self._open()
-        try:
-            yield self
-        except BaseException as error:
-            with _GUARD:
-                self._close(error)
-            raise
-        with _GUARD:
-            self._close(None)
+        return Steps(self)
 
-    @contextmanager
-    def step(self) -> Iterator[None]:
+    def step(self) -> Step:
         """One step of a generator."""
+        return Step(self)
+
+
+C = TypeVar("C", bound=ServiceCall)
+
+
+# Classes, not `contextlib.contextmanager`: that writes on exceptions, and some of the host's refuse to be written on.
+class Steps(Generic[C]):
+    """The time that a call of a generator is open."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: C) -> None:
+        self._call = call
+
+    def __enter__(self) -> C:
         with _GUARD:
-            self._attach()
-        try:
-            yield
-        finally:
-            with _GUARD:
-                self._detach()
+            self._call._open()
+        return self._call
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
+    ) -> None:
+        with _GUARD:
+            self._call._close(error)
+
+
+class Step:
+    """The time that a generator works for its next item."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: ServiceCall) -> None:
+        self._call = call
+
+    def __enter__(self) -> None:
+        with _GUARD:
+            self._call._attach()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
+    ) -> None:
+        with _GUARD:
+            self._call._detach()
 
 
 def service(

@@ -270,3 +270,130 @@ def test_detached_code_is_the_code_it_was(platform: Any) -> None:
     attachment.detach()
     assert {name: vars(desk.Desk)[name] for name in before} == before
     assert desk.compute is function
+
+
+FAMILY = """
+    import dataclasses, pickle, types
+
+    @dataclasses.dataclass(frozen=True)
+    class Refused(Exception):
+        code: int
+
+    class Base:
+        def go(self):
+            return "base"
+        @classmethod
+        def made(cls):
+            return "base"
+        @staticmethod
+        def still():
+            return "base"
+
+    class One(Base):
+        pass
+
+    class Two(Base):
+        def go(self):
+            return "two"
+        @classmethod
+        def made(cls):
+            return "two"
+        @staticmethod
+        def still():
+            return "two"
+
+    class Three(Base):
+        pass
+
+    class Both(One, Two):
+        pass
+
+    class Odd:
+        def refuse(self):
+            raise Refused(3)
+        async def refuse_later(self):
+            raise Refused(3)
+        def refuse_step(self):
+            yield 1
+            raise Refused(3)
+        async def refuse_late_step(self):
+            yield 1
+            raise Refused(3)
+        @types.coroutine
+        def old(self):
+            yield
+            return 9
+        def a_mess(self):
+            return 1
+        a_mess.__signature__ = "none"
+        async def stream(self):
+            yield 1
+
+    class Odder(Odd):
+        async def stream(self):
+            async for item in super().stream():
+                yield item * 10
+"""
+
+
+@pytest.fixture
+def family(platform: Any) -> Any:
+    platform.write("plat.family", FAMILY)
+    platform.attach("""
+        one: {targets: plat.family:One}
+        three: {targets: plat.family:Three}
+        odd: {targets: [plat.family:Odd, plat.family:Odder]}
+    """)
+    return platform.load("plat.family")
+
+
+def test_an_inherited_method_does_not_stand_before_one_that_another_base_overrides(
+    family: Any, recorded: Any, names: Any
+) -> None:
+    both = family.Both()
+    assert (both.go(), family.Both.made(), both.still()) == ("two", "two", "two")
+    assert family.One.go is family.Base.go
+    assert pickle.loads(pickle.dumps(family.One.go)) is family.One.go  # noqa: S301
+    assert names(recorded) == []
+    assert (family.One().go(), family.Three().go(), family.Base().go(), family.Three.made()) == ("base",) * 4
+    assert names(recorded) == ["one.go", "three.go", "three.made"]
+
+
+def test_an_exception_that_nobody_may_write_on_comes_through(family: Any, recorded: Any) -> None:
+    odd = family.Odd()
+
+    async def all_of() -> list[int]:
+        return [item async for item in odd.refuse_late_step()]
+
+    for call in (
+        odd.refuse,
+        lambda: asyncio.run(odd.refuse_later()),
+        lambda: list(odd.refuse_step()),
+        lambda: asyncio.run(all_of()),
+    ):
+        with pytest.raises(family.Refused) as found:
+            call()
+        assert not any("observatory_sdk" in frame.filename for frame in traceback.extract_tb(found.tb))
+    assert {span.attributes["error.type"] for span in recorded.spans()} == {"Refused"}
+
+
+def test_a_coroutine_of_the_old_kind_is_awaited_as_before(family: Any, recorded: Any) -> None:
+    async def main() -> int:
+        done: int = await family.Odd().old()
+        return done
+
+    assert asyncio.run(main()) == 9
+    assert recorded.span("odd.old")
+
+
+def test_a_signature_that_is_none_keeps_no_method_from_being_wrapped(family: Any, recorded: Any, names: Any) -> None:
+    assert family.Odd().a_mess() == 1
+    assert names(recorded) == ["odd.a_mess"]
+
+
+def test_an_overriding_asynchronous_generator_is_one_call(family: Any, recorded: Any, names: Any) -> None:
+    async def main() -> list[int]:
+        return [item async for item in family.Odder().stream()]
+
+    assert asyncio.run(main()) == [10]
+    assert names(recorded) == ["odd.Odder.stream"]

@@ -38,7 +38,7 @@ async def test_a_series_has_each_round(server: Any, sender: Any) -> None:
 
 
 async def test_minutes_and_hours_are_rolled_up_and_agree_with_the_rounds(server: Any, sender: Any) -> None:
-    await _rounds(server, sender, 30, 20)
+    await _rounds(server, sender, 12, 20)
     where = {"environment": sender.environment, "window": "15m"}
     fine = (await server.read("/series", indicator="ai_systems.calls_1h", step="10s", **where)).json()["items"][0]
     coarse = (await server.read("/series", indicator="ai_systems.calls_1h", step="1m", **where)).json()["items"][0]

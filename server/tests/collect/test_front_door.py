@@ -85,7 +85,7 @@ async def test_what_collectors_saw_is_stored_judged_and_shown(
             " AND MetricName IN ('queue_depth', 'postgresql.connection.max', 'tcpcheck.status') GROUP BY MetricName"
         )
     assert sorted(rows) == [
-        ["postgresql.connection.max", "database", "database", 100.0],
+        ["postgresql.connection.max", "database", "database", 230.0],
         ["queue_depth", "exporter", "exporter", 4.0],
         ["tcpcheck.status", "down", "down", 0.0],
     ]

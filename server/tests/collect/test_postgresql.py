@@ -51,7 +51,7 @@ async def test_connections_by_state_stand_against_their_maximum(postgres: Any, l
     assert seen.value("postgresql.backends", state="idle") == 1
     assert seen.value("postgresql.backends", state="idle in transaction") == 1
     assert seen.value("postgresql.backends", state="active") == 1
-    assert seen.value("postgresql.connection.max") == 100
+    assert seen.value("postgresql.connection.max") == 230
     assert (seen.value("postgresql.transaction.oldest.age") or 0) > 0.15
     assert seen.value("postgresql.replicas") == 0
     assert seen.resource["server.address"] == str(postgres.place)

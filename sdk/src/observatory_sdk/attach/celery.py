@@ -24,6 +24,7 @@ from observatory_sdk import frame
 from observatory_sdk.attach import leaving
 from observatory_sdk.guard import Guard
 from observatory_sdk.propagation import PROPAGATOR
+from observatory_sdk.tracebacks import hide
 
 _GUARD = Guard("celery")
 _CONTRIB = "opentelemetry.instrumentation.celery"
@@ -129,9 +130,7 @@ def _way_back(original: Callable[..., Any]) -> Callable[..., Any]:
         except BaseException as error:
             with _GUARD:
                 _return_to(before, error)
-            found = error.__traceback__
-            if found is not None and found.tb_frame is sys._getframe():
-                error.__traceback__ = found.tb_next
+            hide(error)
             raise
 
     return send_task

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +14,7 @@ from observatory_sdk import clock, frame
 from observatory_sdk.attach.mapping import Detail, Mapped, items
 from observatory_sdk.attach.outcome import Rule, judge, suspects
 from observatory_sdk.attach.paths import ABSENT, Call, Path, plain, read
-from observatory_sdk.calls import ServiceCall
+from observatory_sdk.calls import ServiceCall, Steps
 from observatory_sdk.conventions import common
 from observatory_sdk.facts.span_fact import SpanFact
 from observatory_sdk.guard import Guard
@@ -25,6 +24,7 @@ _GUARD = Guard("attach")
 _USER = common.USER_ID.name
 _NONE: Mapping[str, object] = {}
 _BARE = frozenset({type(None), bool, int, float, str, bytes})
+_MRO_OF = type.__dict__["__mro__"].__get__
 _OPEN: ContextVar[Entry | None] = ContextVar("observatory-attach-open", default=None)
 
 
@@ -57,7 +57,11 @@ class Seam:
 
     def learn(self, function: Callable[..., Any]) -> None:
         """Take the names of the arguments from the function."""
-        found = list(inspect.signature(function).parameters.values())
+        try:
+            found = list(inspect.signature(function).parameters.values())
+        except (TypeError, ValueError):
+            # The host has written a signature on it that is none: the call is still one.
+            found = []
         plain_ones = [each for each in found if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
         self.names = tuple(each.name for each in plain_ones)
         self.defaults = {each.name: each.default for each in found if each.default is not each.empty}
@@ -90,6 +94,51 @@ class Seam:
         return Call(named, args[0] if self.bound and args else None, result)
 
 
+class Inherited:
+    """Where a method of a base class is wrapped for classes that inherit it: whose call it is, its object tells.
+
+    A copy in the class that inherits would stand before a method that another base of a class further down overrides.
+    """
+
+    def __init__(self, function: Callable[..., Any], of_class: bool) -> None:
+        self._function = function
+        self._of_class = of_class
+        # By their ids: a metaclass may have a `__hash__` of its own. The classes are kept so that ids stay theirs.
+        self._seams: dict[int, tuple[type, Seam]] = {}
+
+    def knows(self, owner: type) -> bool:
+        """Whether calls of this class's objects are opened."""
+        return id(owner) in self._seams
+
+    def add(self, owner: type, seam: Seam) -> None:
+        """Open calls of this class's objects."""
+        seam.learn(self._function)
+        self._seams[id(owner)] = (owner, seam)
+
+    def learn(self, function: Callable[..., Any]) -> None:
+        """As a seam's; what is known is known from `add`."""
+
+    def opened(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Entry:
+        """The call that begins; only where `inside` says no."""
+        found = self._of(args)
+        assert found is not None  # nothing is ever taken out
+        return found.opened(args, kwargs)
+
+    def inside(self, args: tuple[Any, ...]) -> bool:
+        """Whether this is the same call already, or no call of a service's."""
+        found = self._of(args)
+        return found is None or found.inside(args)
+
+    def _of(self, args: tuple[Any, ...]) -> Seam | None:
+        if not args:
+            return None
+        for kind in _MRO_OF(args[0] if self._of_class else type(args[0])):
+            found = self._seams.get(id(kind))
+            if found is not None:
+                return found[1]
+        return None
+
+
 class Entry(ServiceCall):
     """The entry span of one call."""
 
@@ -116,11 +165,9 @@ class Entry(ServiceCall):
             self._tell(error)
         super().__exit__(kind, error, trace_back)
 
-    @contextmanager
-    def steps(self) -> Iterator[Self]:
+    def steps(self) -> Steps[Self]:
         self._stepwise = True
-        with super().steps():
-            yield self
+        return super().steps()
 
     def returned(self, result: object) -> None:
         """Read from what the call returns how it ended."""

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from observatory_sdk.guard import Guard
+from observatory_sdk.tracebacks import hide
 
 _GUARD = Guard("attach")
 Told = Callable[[ModuleType], None]
@@ -121,8 +122,7 @@ class _StandIn(importlib.abc.Loader):
         try:
             self._loader.exec_module(module)
         except BaseException as error:
-            if error.__traceback__ is not None:
-                error.__traceback__ = error.__traceback__.tb_next
+            hide(error)
             raise
         self._imports.loaded(module)
 

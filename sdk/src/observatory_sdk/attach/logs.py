@@ -19,6 +19,7 @@ from opentelemetry.semconv.attributes import code_attributes as code
 from observatory_sdk.attach.records import Said, Taker, text_of
 from observatory_sdk.errors import ConfigurationError
 from observatory_sdk.guard import Guard
+from observatory_sdk.tracebacks import hide
 
 LEVEL = "OBSERVATORY_LOG_LEVEL"
 DEFAULT = "INFO"
@@ -90,8 +91,7 @@ def _filtered(original: Callable[[Any, logging.LogRecord], Any]) -> Callable[[An
             return original(self, record)
         except BaseException as error:
             # The host's own tracebacks do not show this frame.
-            if error.__traceback__ is not None:
-                error.__traceback__ = error.__traceback__.tb_next
+            hide(error)
             raise
 
     return filter

@@ -14,6 +14,7 @@ from typing import Any
 from observatory_sdk.attach.logs import TAKER, error_of, floor, text
 from observatory_sdk.attach.records import Said
 from observatory_sdk.guard import Guard
+from observatory_sdk.tracebacks import hide
 
 Undo = Callable[[], None]
 _GUARD = Guard("logs")
@@ -38,7 +39,7 @@ def switch_on() -> Undo:
 
 
 def _proxied(original: Callable[..., Any]) -> Callable[..., Any]:
-    taker, take, guard = TAKER, _take, _GUARD
+    taker, take, guard, drop = TAKER, _take, _GUARD, hide
 
     def _proxy_to_logger(self: Any, method_name: str, event: Any = None, **event_kw: Any) -> Any:
         try:
@@ -50,8 +51,7 @@ def _proxied(original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return original(self, method_name, event, **event_kw)
         except BaseException as error:
-            if error.__traceback__ is not None:
-                error.__traceback__ = error.__traceback__.tb_next
+            drop(error)
             raise
         finally:
             taker.hush(before)

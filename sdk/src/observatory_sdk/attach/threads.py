@@ -11,7 +11,6 @@ those of the thread.
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
@@ -22,6 +21,7 @@ from opentelemetry.context import Context
 
 from observatory_sdk import frame
 from observatory_sdk.guard import Guard
+from observatory_sdk.tracebacks import hide
 
 _GUARD = Guard("threads")
 _CONTEXT = "_observatory_context"
@@ -113,9 +113,7 @@ def _within(function: Callable[..., Any], here: Context) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         except BaseException as error:
-            found = error.__traceback__
-            if found is not None and found.tb_frame is sys._getframe():
-                error.__traceback__ = found.tb_next
+            hide(error)
             raise
         finally:
             context.detach(token)

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
+import types
 from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import nullcontext
 from types import FunctionType
 from typing import Any
 from weakref import WeakSet
 
 from observatory_sdk import scope
-from observatory_sdk.attach.entry import Seam
+from observatory_sdk.attach.entry import Inherited, Seam
+from observatory_sdk.tracebacks import hide
 
 _OURS: WeakSet[Any] = WeakSet()
 
 
-def wrapped(function: FunctionType, seam: Seam) -> FunctionType:
+def wrapped(function: FunctionType, seam: Seam | Inherited) -> FunctionType:
     """A function of the same kind that opens a call of the seam's service."""
     seam.learn(function)
     made = _kind(function)(function, seam)
@@ -37,22 +39,19 @@ def is_ours(function: object) -> bool:
     return type(inner) is FunctionType and inner in _OURS
 
 
-def _kind(function: FunctionType) -> Callable[[Any, Seam], Callable[..., Any]]:
-    if inspect.isasyncgenfunction(function):
+def _kind(function: FunctionType) -> Callable[[Any, Seam | Inherited], Callable[..., Any]]:
+    # What its code does counts, not what it is marked as: a plain function may be marked as a coroutine function.
+    flags = function.__code__.co_flags
+    if flags & inspect.CO_ASYNC_GENERATOR:
         return _async_generator
-    if inspect.iscoroutinefunction(function):
+    if flags & inspect.CO_COROUTINE:
         return _coroutine
-    return _generator if inspect.isgeneratorfunction(function) else _plain
+    if flags & inspect.CO_ITERABLE_COROUTINE:
+        return _awaited_generator
+    return _generator if flags & inspect.CO_GENERATOR else _plain
 
 
-def _hide(error: BaseException) -> None:
-    """Take the wrapper's own frame, the first one, out of a traceback."""
-    found = error.__traceback__
-    if found is not None and found.tb_frame is sys._getframe(1):
-        error.__traceback__ = found.tb_next
-
-
-def _plain(function: Callable[..., Any], seam: Seam) -> Callable[..., Any]:
+def _plain(function: Callable[..., Any], seam: Seam | Inherited) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             if scope.silent() or seam.inside(args):
@@ -62,13 +61,13 @@ def _plain(function: Callable[..., Any], seam: Seam) -> Callable[..., Any]:
                 entry.returned(result)
                 return result
         except BaseException as error:
-            _hide(error)
+            hide(error)
             raise
 
     return call
 
 
-def _coroutine(function: Callable[..., Any], seam: Seam) -> Callable[..., Any]:
+def _coroutine(function: Callable[..., Any], seam: Seam | Inherited) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
         try:
             if scope.silent() or seam.inside(args):
@@ -78,13 +77,13 @@ def _coroutine(function: Callable[..., Any], seam: Seam) -> Callable[..., Any]:
                 entry.returned(result)
                 return result
         except BaseException as error:
-            _hide(error)
+            hide(error)
             raise
 
     return call
 
 
-def _generator(function: Callable[..., Any], seam: Seam) -> Callable[..., Any]:
+def _generator(function: Callable[..., Any], seam: Seam | Inherited) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         try:
             if scope.silent() or seam.inside(args):
@@ -106,20 +105,27 @@ def _generator(function: Callable[..., Any], seam: Seam) -> Callable[..., Any]:
                             generator.close()
                         raise
                     except BaseException as error:
-                        _hide(error)
+                        hide(error)
                         advance, given = generator.throw, error
         except BaseException as error:
-            _hide(error)
+            hide(error)
             raise
 
     return call
 
 
-def _async_generator(function: Callable[..., Any], seam: Seam) -> Callable[..., Any]:
+def _awaited_generator(function: Callable[..., Any], seam: Seam | Inherited) -> Callable[..., Any]:
+    return types.coroutine(_generator(function, seam))
+
+
+def _async_generator(function: Callable[..., Any], seam: Seam | Inherited) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         try:
             generator = function(*args, **kwargs)
-            with seam.opened(args, kwargs).steps() as entry:
+            opened = seam.opened(args, kwargs)
+            # One that is not begun passes everything through: there is no `yield from` here.
+            aside = scope.silent() or seam.inside(args)
+            with nullcontext(opened) if aside else opened.steps() as entry:
                 advance, given = generator.asend, None
                 item: Any = None
                 while True:
@@ -137,10 +143,10 @@ def _async_generator(function: Callable[..., Any], seam: Seam) -> Callable[..., 
                             await generator.aclose()
                         raise
                     except BaseException as error:
-                        _hide(error)
+                        hide(error)
                         advance, given = generator.athrow, error
         except BaseException as error:
-            _hide(error)
+            hide(error)
             raise
 
     return call

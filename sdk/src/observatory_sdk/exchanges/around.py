@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, Protocol
 from weakref import WeakSet
 
 from observatory_sdk.guard import Guard
+from observatory_sdk.tracebacks import hide
 
 _GUARD = Guard("exchanges")
 _OURS: WeakSet[Any] = WeakSet()
@@ -54,7 +54,7 @@ def _plain(function: FunctionType, watch: Watch) -> Callable[..., Any]:
             _ended(seen, result, None)
             return result
         except BaseException as error:
-            _hide(error)
+            hide(error)
             raise
 
     return call
@@ -74,7 +74,7 @@ def _coroutine(function: FunctionType, watch: Watch) -> Callable[..., Any]:
             _ended(seen, result, None)
             return result
         except BaseException as error:
-            _hide(error)
+            hide(error)
             raise
 
     return call
@@ -92,13 +92,6 @@ def _begun(watch: Watch, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Se
 def _ended(seen: Seen, result: object, error: BaseException | None) -> None:
     with _GUARD:
         seen.end(result, error)
-
-
-def _hide(error: BaseException) -> None:
-    """Take the wrapper's own frame, the first one, out of a traceback."""
-    found = error.__traceback__
-    if found is not None and found.tb_frame is sys._getframe(1):
-        error.__traceback__ = found.tb_next
 
 
 def restore(owner: type) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from observatory_sdk.exchanges import messages
 from observatory_sdk.exchanges.streams import FOLLOWED_ABOVE, Connection, Connections
 from observatory_sdk.guard import Guard
+from observatory_sdk.tracebacks import hide
 
 _GUARD = Guard("feeds")
 
@@ -90,8 +91,7 @@ def awaited(function: FunctionType, heard: Heard) -> FunctionType:
         try:
             data = await function(*args, **kwargs)
         except BaseException as error:
-            if error.__traceback__ is not None:
-                error.__traceback__ = error.__traceback__.tb_next
+            hide(error)
             heard(args[0], None, error)
             raise
         heard(args[0], data, None)
@@ -107,8 +107,7 @@ def plain(function: FunctionType, heard: Heard) -> FunctionType:
         try:
             data = function(*args, **kwargs)
         except BaseException as error:
-            if error.__traceback__ is not None:
-                error.__traceback__ = error.__traceback__.tb_next
+            hide(error)
             heard(args[0], None, error)
             raise
         heard(args[0], data, None)

@@ -22,7 +22,7 @@ class Feed:
         self._cells: dict[str, tuple[Metric, Cell]] = {}
         values = {common.EXCHANGE_ID: exchange_id, market_data.CHANNEL: channel, market_data.SYMBOL: symbol}
         self._labels = labels(market_data.MESSAGES, values, service)
-        self._stream = (exchange_id, symbol)
+        self._stream = (str(exchange_id), str(symbol))
         self._claim()
 
     def _claim(self) -> None:

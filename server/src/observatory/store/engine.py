@@ -151,7 +151,7 @@ def _read_bounds(plan: Plan) -> dict[str, Any]:
         "max_memory_usage": plan.query_memory_bytes,
         "max_result_rows": plan.query_rows,
         "readonly": 2,
-        # A query that comes every few seconds was compiled at its third run, for up to two seconds, and was no faster then.
+        # A query that comes every few seconds was compiled at its third run, for up to two seconds, and was no faster.
         "compile_expressions": 0,
         "compile_aggregate_expressions": 0,
     }
