@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
-from observatory_sdk.recorder import RecordedSpan, over
+from observatory_sdk.recorder import STACK_FRAMES, RecordedSpan, over
 
 LIMITS = SpanLimits(max_span_attributes=8, max_events=3, max_links=3, max_attribute_length=40)
 NAME = "observatory_sdk"
@@ -300,3 +300,23 @@ def test_a_span_ends_once(bench: Bench) -> None:
     assert isinstance(span, RecordedSpan)
     assert not span.is_recording()
     assert len(bench.exporter.get_finished_spans()) == 1
+
+
+def test_of_a_deep_stack_the_innermost_frames_are_kept() -> None:
+    def fall(depth: int) -> None:
+        if depth == 0:
+            raise ValueError("the bottom")
+        fall(depth - 1)
+
+    bench = Bench(limits=SpanLimits(max_attribute_length=100_000))
+    span = bench.ours.start_span("deep", record_exception=False, set_status_on_exception=False)
+    try:
+        fall(400)
+    except ValueError as error:
+        span.record_exception(error)
+    span.end()
+    (told,) = bench.exporter.get_finished_spans()
+    stack = str((told.events[0].attributes or {})["exception.stacktrace"])
+    assert stack.rstrip().endswith("ValueError: the bottom")
+    assert "in fall" in stack
+    assert len(stack.splitlines()) < 2 * STACK_FRAMES + 10

@@ -30,6 +30,9 @@ from observatory_sdk import clock
 # OpenTelemetry before 1.42 does not know it.
 _RANDOM: int = getattr(TraceFlags, "RANDOM_TRACE_ID", 0)
 _FLAGS = {flags: TraceFlags(flags) for flags in (0, TraceFlags.SAMPLED, _RANDOM, TraceFlags.SAMPLED | _RANDOM)}
+# The innermost frames say where it broke. Each call on the way of an exception writes its stack: all of a deep one would
+# cost the host more than what it does.
+STACK_FRAMES = 50
 _UNSET = Status(StatusCode.UNSET)
 _NUMBERS = frozenset({bool, int, float})
 
@@ -244,7 +247,7 @@ class RecordedSpan(trace.Span):
         known: dict[str, Any] = {
             "exception.type": f"{module}{kind.__qualname__}",
             "exception.message": str(exception),
-            "exception.stacktrace": "".join(traceback.format_exception(exception)),
+            "exception.stacktrace": "".join(traceback.format_exception(exception, limit=-STACK_FRAMES)),
             "exception.escaped": str(escaped),
         }
         self.add_event("exception", {**known, **(attributes or {})}, timestamp)
