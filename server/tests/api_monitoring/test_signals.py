@@ -280,3 +280,17 @@ async def test_churn_is_of_the_subscriptions_that_ran_at_some_time(server: Any, 
     assert rows["breakout", "pro"]["churn_ratio"] == pytest.approx(0.05)
     assert rows["breakout", "free"]["churn_ratio"] == 0
     assert (rows["lost", ""]["active"], rows["lost", ""]["churn_ratio"]) == (None, None)
+
+
+async def test_deliveries_whose_times_are_all_out_of_order_make_an_empty_histogram(
+    server: Any, sender: Any, told: Any
+) -> None:
+    sender.span("signal.generate", ago=5, **{"signal.id": "s-late", "signal.type": "momentum"})
+    accepted = {"signal.id": "s-late", "messaging.system": "telegram", "signal.delivery.status": "accepted"}
+    sender.span("signal.deliver", ago=60, **accepted)
+    await told()
+    answer = await server.read("/signals/delivery", environment=sender.environment)
+    assert answer.status_code == 200
+    (delay,) = answer.json()["delays"]["items"]
+    assert (delay["samples"], delay["out_of_order"]) == (0, 1)
+    assert {step["count"] for step in delay["histogram"]} == {0}

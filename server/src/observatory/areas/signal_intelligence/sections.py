@@ -263,5 +263,7 @@ def _histogram(edges: Sequence[float], at_most: Sequence[int], samples: int) -> 
     """Counts between the edges; the first and the last are open, so that nothing is lost."""
     lows: Sequence[float | None] = [None, *edges]
     highs: Sequence[float | None] = [*edges, None]
-    counts = [high - low for low, high in pairwise([0, *map(int, at_most), samples])]
+    # Without samples there are no counts at all.
+    reached = [*map(int, at_most)] if samples else [0] * len(edges)
+    counts = [high - low for low, high in pairwise([0, *reached, samples])]
     return [{"above": low, "to": high, "count": n} for low, high, n in zip(lows, highs, counts, strict=True)]
