@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request, Response
@@ -55,13 +56,22 @@ class Current:
 
     Attributes:
         system_health: the answer of `system-health`.
+        body: the same as UTF-8 JSON; a round has it ready, so that it is not encoded for each request.
+        etag: entity tag of `body`, quotes included.
         services: the items of `services`, in the catalogue's order.
-        topology: the answer of `topology`.
+        draw: makes the answer of `topology`, which few requests want.
     """
 
     system_health: Mapping[str, Any]
+    body: bytes
+    etag: str
     services: Sequence[Mapping[str, Any]]
-    topology: Mapping[str, Any]
+    draw: Callable[[], Mapping[str, Any]]
+
+    @property
+    def topology(self) -> Mapping[str, Any]:
+        """The answer of `topology`."""
+        return self.draw()
 
     @property
     def when(self) -> Mapping[str, Any]:
@@ -100,7 +110,8 @@ async def current(
     snapshot = published.snapshot
     overall = hysteresis.overdue(snapshot.overall, snapshot.at, request.app.state.clock.now(), limit_s)
     if overall is snapshot.overall:
-        return Current(published.system_health, published.services, topology_json.values(published))
+        draw = partial(topology_json.values, published)
+        return Current(published.system_health, published.body, published.etag, published.services, draw)
     return _overdue(request, published, overall)
 
 
@@ -108,7 +119,8 @@ def _overdue(request: Request, published: Published, overall: Verdict) -> Curren
     late = [health_json.reason(overall.findings[0])]
     services = [{**item, "status": "unknown", "reasons": late} for item in published.services]
     health = health_json.system_health(request.app.state.catalogue, published.snapshot, overall)
-    return Current(health, services, topology_json.of(published, services))
+    body = encode(health)
+    return Current(health, body, tag(body), services, partial(topology_json.of, published, services))
 
 
 async def _past(request: Request, environment: str, at: datetime) -> Current:
@@ -126,8 +138,9 @@ async def _past(request: Request, environment: str, at: datetime) -> Current:
     if not rows:
         told = at.isoformat(timespec="seconds").replace("+00:00", "Z")
         raise NotFound(f"nothing is known of the environment {environment!r} at {told}: no snapshot of then was kept")
-    health, services, topology = (json.loads(text) for text in rows[0])
-    return Current(health, services, topology)
+    health, services, topology = rows[0]
+    body = str(health).encode()
+    return Current(json.loads(health), body, tag(body), json.loads(services), partial(json.loads, topology))
 
 
 Newest = Annotated[Current, Depends(current)]

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from observatory.api.access import require
 from observatory.api.health_models import SystemHealth
-from observatory.api.snapshot import ANSWERS, Newest, send
+from observatory.api.snapshot import ANSWERS, Newest, send_body
 from observatory.auth import READ
 
 router = APIRouter(
@@ -23,4 +23,4 @@ async def show(request: Request, newest: Newest) -> Response:
     With `as_of` it is the state as it was then. Answers 304 to a matching `If-None-Match`, 404 for an environment that
     never sent anything and for a time of which no snapshot was kept.
     """
-    return send(request, newest.system_health)
+    return send_body(request, newest.body, newest.etag)

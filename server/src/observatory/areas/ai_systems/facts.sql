@@ -34,7 +34,7 @@ ErrorKind LowCardinality(String),
 FinishReason LowCardinality(String),
 FallbackFrom LowCardinality(String),
 FallbackReason LowCardinality(String),
-TraceId String,
+TraceId String CODEC(ZSTD(1)),
 Id UInt64,
 Within UInt64
 -- order Timestamp, Environment

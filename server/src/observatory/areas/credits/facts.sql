@@ -8,7 +8,7 @@ Amount Nullable(Decimal(38, 9)),
 BalanceBefore Nullable(Decimal(38, 9)),
 BalanceAfter Nullable(Decimal(38, 9)),
 IdempotencyKey String,
-TraceId String,
+TraceId String CODEC(ZSTD(1)),
 Unreadable UInt8,
 Cut UInt8
 -- order Timestamp, Environment
@@ -59,7 +59,7 @@ AmountUsd Nullable(Decimal(38, 9)),
 RatioExact Nullable(Decimal(38, 18)),
 Places UInt8,
 OrderId String,
-TraceId String
+TraceId String CODEC(ZSTD(1))
 -- order Timestamp, Environment
 -- view fact_profit_shares from logs_flat
 WITH LogAttributes AS a

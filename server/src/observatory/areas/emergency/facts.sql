@@ -14,7 +14,7 @@ Subject String,
 Evidence String,
 Actor LowCardinality(String),
 UserId String,
-TraceId String
+TraceId String CODEC(ZSTD(1))
 -- order Timestamp, Environment
 -- view fact_safety from logs_flat
 WITH LogAttributes AS a

@@ -15,7 +15,7 @@ Synthetic UInt8,
 DurationNs UInt64,
 Failed UInt8,
 OrderId String,
-TraceId String,
+TraceId String CODEC(ZSTD(1)),
 Pairs Nullable(UInt32),
 WindowS Nullable(Float64),
 Answered UInt8

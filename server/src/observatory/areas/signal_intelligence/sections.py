@@ -15,6 +15,10 @@ from typing import Any
 from observatory.analytics import calibration, intervals, returns, silence
 from observatory.areas.assess import Span
 from observatory.areas.deepdive import Row
+from observatory.areas.histograms import histograms
+
+# Named by deepdives.yaml: what several areas do alike is written once.
+__all__ = ["churn", "histograms", "hops", "performance", "quality", "reliability", "rhythm", "shares"]
 
 # A signal that has not come further is waited for this long: three times the usual longest, and never less than this.
 _PATIENCE = 3.0
@@ -32,15 +36,6 @@ def hops(rows: Sequence[Row], _span: Span) -> Sequence[Row]:
 def shares(rows: Sequence[Row], _span: Span) -> Sequence[Row]:
     """Rows of how often something `happened` out of `of`, with the share and its interval."""
     return [{**row, **_share("share_ratio", int(row["happened"]), int(row["of"]))} for row in rows]
-
-
-def histograms(rows: Sequence[Row], _span: Span) -> Sequence[Row]:
-    """Rows with `edges` and, for each edge, how many values are `at_most` that much: both become one histogram."""
-    return [
-        {name: value for name, value in row.items() if name not in ("edges", "at_most", "Q")}
-        | {"histogram": _histogram(row["edges"], row["at_most"], int(row["samples"]))}
-        for row in rows
-    ]
 
 
 def performance(rows: Sequence[Row], span: Span) -> Sequence[Row]:
@@ -257,13 +252,3 @@ def _mean(name: str, mean: float | None, deviation: float | None, samples: int) 
 def _number(value: object) -> float | None:
     found = None if value is None else float(str(value))
     return found if found is not None and math.isfinite(found) else None
-
-
-def _histogram(edges: Sequence[float], at_most: Sequence[int], samples: int) -> Sequence[Row]:
-    """Counts between the edges; the first and the last are open, so that nothing is lost."""
-    lows: Sequence[float | None] = [None, *edges]
-    highs: Sequence[float | None] = [*edges, None]
-    # Without samples there are no counts at all.
-    reached = [*map(int, at_most)] if samples else [0] * len(edges)
-    counts = [high - low for low, high in pairwise([0, *reached, samples])]
-    return [{"above": low, "to": high, "count": n} for low, high, n in zip(lows, highs, counts, strict=True)]

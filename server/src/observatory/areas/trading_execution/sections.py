@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 from observatory.analytics import divergence, intervals
 from observatory.areas.assess import Span
 from observatory.areas.deepdive import Row
+from observatory.areas.histograms import histograms
+
+__all__ = ["compared", "decomposed", "histograms", "shares"]
 
 _PARTS = ("total_bps", "price_bps", "timing_bps", "fill_bps", "missed_bps")
-
-
-def histograms(rows: Sequence[Row], _span: Span) -> Sequence[Row]:
-    """Rows with `edges` and, for each edge, how many values are `at_most` that much: both become one histogram."""
-    return [
-        {name: _finite(value) for name, value in row.items() if name not in ("edges", "at_most")}
-        | {"histogram": _histogram(row["edges"], row["at_most"], int(row["samples"]))}
-        for row in rows
-    ]
 
 
 def shares(rows: Sequence[Row], _span: Span) -> Sequence[Row]:
@@ -67,17 +60,3 @@ def _parts(row: Row) -> Mapping[str, float | None]:
 def _number(value: object) -> float | None:
     found = None if value is None else float(str(value))
     return found if found is not None and math.isfinite(found) else None
-
-
-def _finite(value: object) -> object:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _histogram(edges: Sequence[float], at_most: Sequence[int], samples: int) -> Sequence[Row]:
-    """Counts between the edges; the first and the last are open, so that nothing is lost."""
-    lows: Sequence[float | None] = [None, *edges]
-    highs: Sequence[float | None] = [*edges, None]
-    # Without samples there are no counts at all.
-    reached = [*map(int, at_most)] if samples else [0] * len(edges)
-    counts = [high - low for low, high in pairwise([0, *reached, samples])]
-    return [{"above": low, "to": high, "count": n} for low, high, n in zip(lows, highs, counts, strict=True)]
