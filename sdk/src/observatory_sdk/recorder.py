@@ -30,8 +30,8 @@ from observatory_sdk import clock
 # OpenTelemetry before 1.42 does not know it.
 _RANDOM: int = getattr(TraceFlags, "RANDOM_TRACE_ID", 0)
 _FLAGS = {flags: TraceFlags(flags) for flags in (0, TraceFlags.SAMPLED, _RANDOM, TraceFlags.SAMPLED | _RANDOM)}
-# The innermost frames say where it broke. Each call on the way of an exception writes its stack: all of a deep one would
-# cost the host more than what it does.
+# The innermost frames say where it broke. Each call on the way of an exception writes its stack: all of a deep one
+# would cost the host more than what it does.
 STACK_FRAMES = 50
 _UNSET = Status(StatusCode.UNSET)
 _NUMBERS = frozenset({bool, int, float})
