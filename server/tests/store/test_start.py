@@ -23,10 +23,37 @@ SELECT Timestamp, Environment FROM logs_flat
 -- view fact_orders from logs_flat
 SELECT Timestamp, Environment FROM logs_flat WHERE EventName = 'order'
 """
+PICKED_TEXT = """spans_flat
+SELECT Timestamp, Environment FROM spans_flat WHERE SpanName = 'order'"""
+PICKED_BLIND = """spans_picked
+SELECT Timestamp, Environment FROM spans_picked"""
 TWICE = """-- table fact_orders
 A Int8
 -- order A
 -- view fact_orders from logs_flat"""
+# Then the same table one version later: with a column before the others, and one with commas in type and codec.
+OLD = """
+-- table fact_calls_seen
+Timestamp DateTime64(9, 'UTC'), Environment LowCardinality(String)
+-- order Timestamp
+-- view fact_calls_seen from spans_picked
+SELECT Timestamp, Environment FROM spans_picked
+WHERE SpanName = 'call'
+"""
+NEW = """
+-- table fact_calls_seen
+Step LowCardinality(String) DEFAULT 'call', Timestamp DateTime64(9, 'UTC'), Environment LowCardinality(String),
+Paid Nullable(Decimal(38, 9)) CODEC(Delta(8), ZSTD(1)), DurationNs UInt64 CODEC(T64, ZSTD(1))
+-- order Timestamp
+-- view fact_calls_seen from spans_picked
+SELECT Timestamp, Environment, 'seen' AS Step, toDecimal128('0.5', 9) AS Paid, Duration AS DurationNs FROM spans_picked
+WHERE SpanName = 'call'
+-- view fact_calls_seen from logs_flat
+SELECT Timestamp, Environment, 'log' AS Step FROM logs_flat
+-- view fact_calls_seen from spans_picked
+SELECT Timestamp, Environment, 'other' AS Step FROM spans_picked
+WHERE SpanName = 'another'
+"""
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +75,8 @@ def test_reopening_applies_nothing_and_keeps_every_row(elsewhere: Elsewhere, fol
         "0006_history.sql",
         "0007_weights.sql",
         "0008_redacted.sql",
+        "0009_cost_hours.sql",
+        "0010_erased_users.sql",
     ]
     assert second["fingerprint"] == first["fingerprint"]
     assert second["fingerprint"]["otel_traces"][0] == 20
@@ -61,6 +90,20 @@ def test_views_come_and_go_with_the_code(elsewhere: Elsewhere, folder: Path) -> 
     assert {name for (name,) in more["views"]} - {name for (name,) in plain["views"]} == ours
     assert again["views"] == plain["views"]
     assert again["fingerprint"] == plain["fingerprint"]
+
+
+def test_a_store_of_an_earlier_version_gets_the_new_columns_of_a_fact_table_and_keeps_its_rows(
+    elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    before = elsewhere("take", folder=tmp_path, facts=OLD, asked="SELECT count() FROM fact_calls_seen")
+    asked = "SELECT Step, toString(Paid), DurationNs, count() FROM fact_calls_seen GROUP BY ALL ORDER BY ALL"
+    after = elsewhere("take", folder=tmp_path, facts=NEW, asked=asked)
+    again = elsewhere("take", folder=tmp_path, facts=NEW, asked=asked)
+    assert before == [[5]]
+    # What was there before says of the new columns what is said of nothing: their defaults.
+    second = 1_000_000_000
+    assert after == [["call", None, 0, 5], ["log", None, 0, 5], ["seen", "0.5", second, 5]]
+    assert again == [["call", None, 0, 5], ["log", None, 0, 10], ["seen", "0.5", second, 10]]
 
 
 def test_a_migration_cut_short_before_it_was_written_down_is_run_again(elsewhere: Elsewhere, folder: Path) -> None:
@@ -88,6 +131,7 @@ def test_a_view_that_the_store_refuses_stops_the_start_and_is_named(elsewhere: E
         ("-- view fact_orders from spans_flat", "-- view fact_fills from spans_flat", "facts.sql:5: view into fact_fi"),
         ("FROM spans_flat WHERE", "FROM otel_traces WHERE", "facts.sql:5: the view does not read spans_flat"),
         ("SELECT Timestamp, Environment FROM spans_flat WHERE SpanName = 'order'", "", "facts.sql:5: no SQL below"),
+        (PICKED_TEXT, PICKED_BLIND, "facts.sql:5: a view from spans_picked needs a WHERE right after it"),
         ("-- view fact_orders from logs_flat", TWICE, "facts.sql:7: fact_orders is made twice"),
     ],
 )

@@ -3,8 +3,12 @@
 -- table fact_orders
 Timestamp DateTime64(9, 'UTC'), ...
 -- order Timestamp, Environment
--- view fact_orders from spans_flat
-SELECT ... FROM spans_flat WHERE ...
+-- view fact_orders from spans_picked
+SELECT ... FROM spans_picked
+WHERE ...
+
+`spans_flat`, `logs_flat` and `points_flat` hold every row of a batch. `spans_picked` holds the spans that any view from
+it asks for: the conditions of all are tested once, and a batch without such spans is no work for any of them.
 """
 
 from __future__ import annotations
@@ -18,9 +22,9 @@ from observatory.errors import MigrationError
 
 _HEAD = re.compile(r"^-- (table|order|view) (.+)$")
 _NAME = re.compile(r"\w+")
-# A comma between columns, none inside the brackets of a type.
-_COMMA = re.compile(r",(?![^()]*\))")
-_VIEW = re.compile(r"^(\w+) from (spans_flat|logs_flat|points_flat)$")
+_VIEW = re.compile(r"^(\w+) from (spans_flat|spans_picked|logs_flat|points_flat)$")
+PICKED = "spans_picked"
+_PICKS = re.compile(rf"FROM {PICKED}\s+WHERE (.+?)\s*(?:\n\s*\)|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class FactTable:
 
     def additions(self) -> dict[str, str]:
         """By column, the statement that gives it to a table of an earlier version. Old rows hold its default."""
-        columns = [column.strip() for column in _COMMA.split(self.columns)]
+        columns = _apart(self.columns)
         return {column.split()[0]: f"ALTER TABLE {self.name} ADD COLUMN IF NOT EXISTS {column}" for column in columns}
 
 
@@ -52,6 +56,24 @@ class FactView:
     source: str
     target: str
     select: str
+
+    @property
+    def picks(self) -> str:
+        """The condition that a view from `spans_picked` puts on a span; empty for the others."""
+        found = _PICKS.search(self.select)
+        return found.group(1) if found else ""
+
+
+def _apart(columns: str) -> list[str]:
+    """Columns at the commas between them, not at those inside the brackets of a type or a codec."""
+    parts, depth = [""], 0
+    for sign in columns:
+        depth += (sign == "(") - (sign == ")")
+        if sign == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return [part.strip() for part in parts]
 
 
 @dataclass(slots=True)
@@ -107,7 +129,9 @@ def _view(block: _Block, tables: Container[str], earlier: Iterable[FactView]) ->
         raise MigrationError(f"{block.place}: view into {target}, which the file has not made before it")
     if not re.search(rf"\b{source}\b", block.body):
         raise MigrationError(f"{block.place}: the view does not read {source}")
-    name = f"{target}_from_{source.removesuffix('_flat')}"
+    if source == PICKED and not _PICKS.search(block.body):
+        raise MigrationError(f"{block.place}: a view from {PICKED} needs a WHERE right after it")
+    name = f"{target}_from_{source.partition('_')[0]}"
     taken = sum(view.target == target and view.source == source for view in earlier)
     return FactView(f"{name}_{taken + 1}" if taken else name, source, target, block.body)
 

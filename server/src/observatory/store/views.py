@@ -5,13 +5,14 @@ Views hold no data, so they are made anew at every start from what stands here; 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from observatory.store import logs, metrics, own, traces
 from observatory.store.anyvalue import as_map
-from observatory.store.facts import FactView
+from observatory.store.facts import PICKED, FactView
 from observatory.store.flatten import Level, columns, unnest
+from observatory.store.people import USER, People
 from observatory.store.redaction import Places, cleaned_resource, searched_raw_text, searched_text
 
 # A batch's id and arrival travel in the one free text that a query can carry and a view can read.
@@ -27,6 +28,22 @@ def comment(batch: str, arrival_ns: int) -> str:
     return f"{batch};{arrival_ns:020d}"
 
 
+# What no area asks of a span that is one of its own: each column costs every view its planning.
+_NOT_PICKED = {
+    "TraceState",
+    "ServiceName",
+    "ResourceAttributes",
+    "ScopeName",
+    "ScopeVersion",
+    "StatusMessage",
+    "`Events.Timestamp`",
+    "`Links.TraceId`",
+    "`Links.SpanId`",
+    "`Links.TraceState`",
+    "`Links.Attributes`",
+    "Redacted",
+}
+
 Columns = Mapping[str, tuple[str, str]]
 
 
@@ -39,12 +56,14 @@ class Limits:
         attribute_bytes: most bytes of one attribute's value.
         oldest_s: older telemetry is rejected, in seconds.
         ahead_s: telemetry further in the future is rejected, in seconds.
+        people: by whom users are pseudonyms, and erased ones are known again.
     """
 
     attributes: int = 128
     attribute_bytes: int = 65_536
     oldest_s: int = 35 * 86_400
     ahead_s: int = 600
+    people: People = field(default_factory=People)
 
     def accepts(self, first: str, last: str) -> str:
         """SQL of whether a time span is neither too old nor too far ahead, from SQL of its ends in nanoseconds.
@@ -88,13 +107,19 @@ def pipeline(limits: Limits, facts: Sequence[FactView]) -> tuple[list[NullTable]
 
     Args:
         limits: what is kept and what is rejected.
-        facts: the areas' views over `spans_flat`, `logs_flat` and `points_flat`.
+        facts: the areas' views over `spans_flat`, `spans_picked`, `logs_flat` and `points_flat`.
     """
     tables: list[NullTable] = []
     views: list[View] = []
     for part in (_traces(limits), _logs(limits), _metrics(limits)):
         tables += part[0]
         views += part[1]
+    picks = [fact.picks for fact in facts if fact.source == PICKED]
+    if picks:
+        flat = next(table for table in tables if table.name == "spans_flat")
+        kept = {name: kind for name, kind in flat.columns.items() if name not in _NOT_PICKED}
+        tables.append(NullTable(PICKED, kept))
+        views.append(View("pick_spans", "spans_flat", PICKED, _picked(kept, picks)))
     views += [View(fact.name, fact.source, fact.target, fact.select) for fact in facts]
     return tables, views
 
@@ -110,7 +135,7 @@ def _traces(limits: Limits) -> tuple[list[NullTable], list[View]]:
         traces.LEVELS,
         (_count(traces.EARLIEST, traces.LATEST, limits), accepted),
         (stored, traces.columns(limits.attributes, limits.attribute_bytes, searched_text), ours),
-        traces.secrets(limits.attributes, limits.attribute_bytes),
+        replace(traces.secrets(limits.attributes, limits.attribute_bytes), people=limits.people),
     )
     return (
         [*arrived[0], _flat("spans_flat", stored, ours)],
@@ -133,7 +158,7 @@ def _logs(limits: Limits) -> tuple[list[NullTable], list[View]]:
         logs.LEVELS,
         (_count(times, times, limits), limits.accepts(moment, moment)),
         (stored, logs.columns(ARRIVAL, limits.attributes, limits.attribute_bytes, searched_text), ours),
-        logs.secrets(limits.attributes, limits.attribute_bytes),
+        replace(logs.secrets(limits.attributes, limits.attribute_bytes), people=limits.people),
     )
     return (
         [*arrived[0], _flat("logs_flat", stored, ours)],
@@ -167,7 +192,8 @@ def _arrived(
             clean = f"SELECT {_select(stored)}, 0 AS Redacted FROM {unnest(source, levels)} WHERE {accepted}"
         tables.append(_mirror(source, levels))
         # Ours are computed one level above: repeating the long text of the map in each would cost planning.
-        select = f"SELECT {', '.join(stored)}, {_select(ours)} FROM ({clean})"
+        wanted = places.people.wanted_sql("UserId")
+        select = f"SELECT {', '.join(stored)}, {_select(ours)} FROM ({clean}) WHERE {wanted}"
         name = source.removeprefix("in_")
         views.append(View(f"count_{name}", source, "ingest_batches", f"{count} FROM {source}"))
         views.append(View(f"flatten_{name}", source, flat, select))
@@ -185,6 +211,7 @@ def _metrics(limits: Limits) -> tuple[list[NullTable], list[View]]:
         stored = metrics.columns(kind, limits.attributes, limits.attribute_bytes)
         flat = f"{kind}_flat"
         accepted = limits.accepts(metrics.TIME, metrics.TIME)
+        accepted += " AND " + limits.people.wanted_sql(f"Attributes['{USER}']")
         source = unnest("in_metrics", metrics.levels(kind))
         tables.append(_flat(flat, stored, {}))
         views += [
@@ -195,6 +222,12 @@ def _metrics(limits: Limits) -> tuple[list[NullTable], list[View]]:
             views.append(View(f"points_{kind}", flat, "points_flat", _points(kind)))
     views.append(View("store_points", "points_flat", "fact_points", _FACT_POINTS))
     return tables, views
+
+
+def _picked(columns: Iterable[str], picks: Sequence[str]) -> str:
+    # A view is planned once to see its columns and once more for each block that reaches it: an empty one never does.
+    conditions = " OR ".join(f"({each})" for each in dict.fromkeys(picks))
+    return f"WITH SpanAttributes AS a SELECT {', '.join(columns)} FROM spans_flat WHERE {conditions}"
 
 
 def _searched(level: Level) -> dict[str, str]:

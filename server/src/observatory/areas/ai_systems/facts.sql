@@ -3,13 +3,13 @@
 -- readers leave out a call round another call: two instrumentations saw the same one.
 -- Timestamp is the end of the call, so that a long call is counted in the window in which it became known.
 -- table fact_ai_calls
-Timestamp DateTime64(9, 'UTC'),
+Timestamp DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
 Environment LowCardinality(String),
 Service LowCardinality(String),
 Feature LowCardinality(String),
-UserId String,
+UserId String CODEC(ZSTD(1)),
 UserCohort LowCardinality(String),
-ConversationId String,
+ConversationId String CODEC(ZSTD(1)),
 Provider LowCardinality(String),
 RequestModel LowCardinality(String),
 ResponseModel LowCardinality(String),
@@ -18,16 +18,16 @@ Substituted Nullable(UInt8),
 Operation LowCardinality(String),
 Spelling LowCardinality(String),
 Scope LowCardinality(String),
-InputTokens Nullable(UInt64),
-OutputTokens Nullable(UInt64),
-CacheReadTokens Nullable(UInt64),
-CacheWriteTokens Nullable(UInt64),
-ReasoningTokens Nullable(UInt64),
+InputTokens Nullable(UInt64) CODEC(T64, ZSTD(1)),
+OutputTokens Nullable(UInt64) CODEC(T64, ZSTD(1)),
+CacheReadTokens Nullable(UInt64) CODEC(T64, ZSTD(1)),
+CacheWriteTokens Nullable(UInt64) CODEC(T64, ZSTD(1)),
+ReasoningTokens Nullable(UInt64) CODEC(T64, ZSTD(1)),
 UsageEstimated UInt8,
 UsageCorrected UInt8,
 ToldUsd Nullable(Decimal(38, 9)),
-DurationNs UInt64,
-FirstChunkMs Nullable(Float64),
+DurationNs UInt64 CODEC(T64, ZSTD(1)),
+FirstChunkMs Nullable(Float64) CODEC(ZSTD(1)),
 Failed UInt8,
 ErrorType LowCardinality(String),
 ErrorKind LowCardinality(String),
@@ -36,7 +36,15 @@ FallbackFrom LowCardinality(String),
 FallbackReason LowCardinality(String),
 TraceId String CODEC(ZSTD(1)),
 Id UInt64,
-Within UInt64
+Within UInt64 CODEC(ZSTD(1)),
+StrategyId LowCardinality(String),
+SignalId String,
+DecisionId String,
+InputAudioTokens Nullable(UInt64) CODEC(T64, ZSTD(1)),
+OutputAudioTokens Nullable(UInt64) CODEC(T64, ZSTD(1)),
+InputImageTokens Nullable(UInt64) CODEC(T64, ZSTD(1)),
+OutputImageTokens Nullable(UInt64) CODEC(T64, ZSTD(1)),
+Violation LowCardinality(String)
 -- order Timestamp, Environment
 -- view fact_ai_calls from spans_flat
 WITH name -> replaceRegexpOne(name, '([-@](\\d{3,8}|\\d{4}-\\d{2}-\\d{2}|\\d{2}-\\d{4}|latest|v\\d+(:\\d+)?))+$', '') AS family
@@ -49,90 +57,123 @@ SELECT
     RequestModel, ResponseModel,
     -- One name for the calls that succeed and for those that fail before any model has answered: without the path that
     -- gateways put before it, and without its date, its number or `latest`.
-    family(if(served != '', served, asked)) AS Family,
+    if(served != '', family(served), family(asked)) AS Family,
     -- An alias may be served by any of its versions; a version that was asked for only by itself.
     if(asked = '' OR served = '', NULL, lower(asked) != lower(served) AND (
         lower(family(asked)) != lower(family(served)) OR (match(asked, '[-@][\\d-]{3,}$') AND match(served, '[-@][\\d-]{3,}$'))
     )) AS Substituted,
     transform(operation, ['completion', 'embedding'], ['text_completion', 'embeddings'], operation) AS Operation,
     Spelling, Scope,
-    input AS InputTokens,
-    if(reasoning_beside, output + ReasoningTokens, output) AS OutputTokens,
+    -- One provider counts cached tokens inside its input total, another beside it.
+    (ifNull(cached > told_input OR (cached > 0 AND (rest = 0 OR rest = ifNull(ReasoningTokens, 0))), 0) AS cached_beside) * cached + told_input AS InputTokens,
+    -- More reasoning than output can only stand beside it, and so does reasoning that the total holds once more.
+    (ifNull(ReasoningTokens > output OR (ReasoningTokens > 0 AND total = InputTokens + output + ReasoningTokens), 0) AS reasoning_beside) * ifNull(ReasoningTokens, 0) + output AS OutputTokens,
     CacheReadTokens, CacheWriteTokens, ReasoningTokens, UsageEstimated,
     cached_beside OR reasoning_beside AS UsageCorrected,
-    ToldUsd, DurationNs, FirstChunkMs, Failed,
-    if(Failed, error, '') AS ErrorType,
+    ToldUsd, DurationNs, FirstChunkMs, Failed, ErrorType,
     -- The first that fits decides.
     multiIf(
         NOT Failed, '',
-        match(error, '(?i)rate.?limit|\\b429\\b|quota|resource_?exhausted|throttl|too.?many'), 'rate_limited',
-        match(error, '(?i)time.?d?.?out|\\b(408|504)\\b|deadline'), 'timeout',
-        match(error, '(?i)overload|\\b(503|529)\\b|unavailable'), 'overloaded',
-        match(error, '(?i)content.?filter|safety|polic|blocked'), 'content_filter',
-        match(error, '(?i)context.?(length|window)|too.?(long|large)|\\b413\\b'), 'too_long',
-        match(error, '(?i)authenti|authori|\\b(401|403)\\b|permission|api.?key'), 'denied',
-        match(error, '(?i)connect|network|dns|socket|protocol'), 'connection',
-        match(error, '(?i)cancel|abort'), 'cancelled',
-        match(error, '(?i)server.?error|internal|\\b5\\d\\d\\b'), 'server_error',
-        match(error, '(?i)bad.?request|invalid|not.?found|unknown.?model|unprocessable|\\b4\\d\\d\\b'), 'bad_request',
+        match(ErrorType, '(?i)rate.?limit|\\b429\\b|quota|resource_?exhausted|throttl|too.?many'), 'rate_limited',
+        match(ErrorType, '(?i)time.?d?.?out|\\b(408|504)\\b|deadline'), 'timeout',
+        match(ErrorType, '(?i)overload|\\b(503|529)\\b|unavailable'), 'overloaded',
+        match(ErrorType, '(?i)content.?filter|safety|polic|blocked'), 'content_filter',
+        match(ErrorType, '(?i)context.?(length|window)|too.?(long|large)|\\b413\\b'), 'too_long',
+        match(ErrorType, '(?i)authenti|authori|\\b(401|403)\\b|permission|api.?key'), 'denied',
+        match(ErrorType, '(?i)connect|network|dns|socket|protocol'), 'connection',
+        match(ErrorType, '(?i)cancel|abort'), 'cancelled',
+        match(ErrorType, '(?i)server.?error|internal|\\b5\\d\\d\\b'), 'server_error',
+        match(ErrorType, '(?i)bad.?request|invalid|not.?found|unknown.?model|unprocessable|\\b4\\d\\d\\b'), 'bad_request',
         'other') AS ErrorKind,
     if(finish = '' AND Failed, 'error', transform(finish,
         ['end_turn', 'stop_sequence', 'complete', 'completed', 'eos', 'eos_token', 'finish_reason_stop', 'max_tokens', 'max_output_tokens', 'model_length', 'incomplete', 'model_context_window_exceeded', 'content_filtered', 'safety', 'recitation', 'blocklist', 'prohibited_content', 'spii', 'refusal', 'guardrail_intervened', 'tool_calls', 'tool_use', 'function_call'],
         ['stop', 'stop', 'stop', 'stop', 'stop', 'stop', 'stop', 'length', 'length', 'length', 'length', 'length', 'content_filter', 'content_filter', 'content_filter', 'content_filter', 'content_filter', 'content_filter', 'content_filter', 'content_filter', 'tool_call', 'tool_call', 'tool_call'],
         finish)) AS FinishReason,
-    FallbackFrom, FallbackReason, TraceId, Id, Within
+    FallbackFrom, FallbackReason, TraceId, Id, Within,
+    a['strategy.id'] AS StrategyId, a['signal.id'] AS SignalId, a['decision.id'] AS DecisionId,
+    InputAudioTokens, OutputAudioTokens, InputImageTokens, OutputImageTokens,
+    -- What no bill may be made from; the first that fits. Claude's providers count cached tokens beside the others, and so
+    -- does whoever's total says so; anybody else who tells more of them than tokens in contradicts himself.
+    multiIf(
+        uncountable, 'a count that is no whole number from 0 up',
+        greatest(ifNull(InputTokens, 0), ifNull(OutputTokens, 0)) > 1e9, 'more than a thousand million tokens',
+        cached > told_input AND NOT ifNull(rest = 0 OR rest = ReasoningTokens, 0)
+            AND NOT match(concat(Provider, ' ', lower(RequestModel), ' ', lower(ResponseModel)), 'anthropic|bedrock|claude'), 'more cached tokens than tokens in',
+        ifNull(InputAudioTokens, 0) + ifNull(InputImageTokens, 0) > ifNull(InputTokens, 0), 'more audio and image tokens than tokens in',
+        ifNull(OutputAudioTokens, 0) + ifNull(OutputImageTokens, 0) > ifNull(OutputTokens, 0), 'more audio and image tokens than tokens out',
+        '') AS Violation
 FROM (
-    -- More reasoning than output can only stand beside it, and so does reasoning that the total holds once more.
-    SELECT *, ifNull(ReasoningTokens > output OR (ReasoningTokens > 0 AND total = input + output + ReasoningTokens), 0) AS reasoning_beside
+    SELECT *, ifNull(CacheReadTokens, 0) + ifNull(CacheWriteTokens, 0) AS cached, total - told_input - cached - output AS rest
     FROM (
-        SELECT * EXCEPT (told_input, cached), if(cached_beside, told_input + cached, told_input) AS input,
-            -- One provider counts cached tokens inside its input total, another beside it.
-            ifNull(cached > told_input OR (cached > 0 AND total - told_input - cached - output IN (0, ifNull(ReasoningTokens, 0))), 0) AS cached_beside
+        WITH name -> accurateCastOrNull(toFloat64OrNull(c[name]), 'UInt64') AS whole, lower(toLowCardinality(c['gen_ai.response.finish_reasons'])) AS told_finish
+        SELECT
+            EndTimestamp AS Timestamp, Environment, Service, Feature, UserId, UserCohort, ScopeName AS Scope, TraceId, Failed, Duration AS DurationNs,
+            a, provider, operation, Spelling, RequestModel, a['ai.fallback.from'] AS FallbackFrom, a['ai.fallback.reason'] AS FallbackReason,
+            c['gen_ai.conversation.id'] AS ConversationId, toLowCardinality(c['gen_ai.response.model']) AS ResponseModel,
+            replaceRegexpOne(RequestModel, '^.*/', '') AS asked, replaceRegexpOne(ResponseModel, '^.*/', '') AS served,
+            whole('gen_ai.usage.input_tokens') AS told_input, whole('gen_ai.usage.output_tokens') AS output, whole('gen_ai.usage.total_tokens') AS total,
+            whole('gen_ai.usage.cache_read.input_tokens') AS CacheReadTokens, whole('gen_ai.usage.cache_write.input_tokens') AS CacheWriteTokens,
+            whole('gen_ai.usage.reasoning.output_tokens') AS ReasoningTokens,
+            whole('gen_ai.usage.input_audio_tokens') AS InputAudioTokens, whole('gen_ai.usage.output_audio_tokens') AS OutputAudioTokens,
+            whole('gen_ai.usage.input_image_tokens') AS InputImageTokens, whole('gen_ai.usage.output_image_tokens') AS OutputImageTokens,
+            (c['gen_ai.usage.input_tokens'] != '' AND isNull(told_input)) OR (c['gen_ai.usage.output_tokens'] != '' AND isNull(output))
+                OR (c['gen_ai.usage.cache_read.input_tokens'] != '' AND isNull(CacheReadTokens)) OR (c['gen_ai.usage.cache_write.input_tokens'] != '' AND isNull(CacheWriteTokens))
+                OR (c['gen_ai.usage.reasoning.output_tokens'] != '' AND isNull(ReasoningTokens)) AS uncountable,
+            lower(a['ai.usage.estimated']) IN ('true', '1') AS UsageEstimated, toDecimal128OrNull(c['operation.cost'], 9) AS ToldUsd,
+            toFloat64OrNull(c['gen_ai.response.time_to_first_chunk']) * 1000 AS FirstChunkMs,
+            if(startsWith(told_finish, '['), JSONExtractString(told_finish, 1), told_finish) AS finish,
+            if(Failed, arrayFirst(x -> x != '', [a['error.type'], a['exception.type'], `Events.Attributes`[indexOf(`Events.Name`, 'exception')]['exception.type'], a['observatory.outcome.reason']]), '') AS ErrorType,
+            sipHash64(TraceId, SpanId) AS Id, if(ParentSpanId = '', 0, sipHash64(TraceId, ParentSpanId)) AS Within
         FROM (
-            SELECT *, ifNull(CacheReadTokens, 0) + ifNull(CacheWriteTokens, 0) AS cached
-            FROM (
-                WITH
-                    SpanAttributes AS a,
-                    names -> arrayFirst(x -> x != '', arrayMap(name -> a[name], names)) AS first,
-                    names -> accurateCastOrNull(toFloat64OrNull(first(names)), 'UInt64') AS whole,
-                    lower(first(['gen_ai.response.finish_reasons', 'gen_ai.response.finish_reason', 'llm.response.finish_reason', 'llm.response.stop_reason', 'llm.finish_reason', 'gen_ai.completion.0.finish_reason'])) AS told_finish
-                SELECT
-                    EndTimestamp AS Timestamp, Environment, Service, Feature, UserId, UserCohort, ScopeName AS Scope, TraceId, Failed, Duration AS DurationNs,
-                    first(['gen_ai.conversation.id', 'session.id', 'traceloop.association.properties.session_id', 'traceloop.association.properties.thread_id']) AS ConversationId,
-                    lower(first(['gen_ai.provider.name', 'gen_ai.system', 'llm.provider', 'llm.system', 'llm.vendor'])) AS provider,
-                    first(['gen_ai.request.model', 'llm.request.model', 'llm.request.model_name', 'llm.model_name', 'embedding.model_name']) AS RequestModel,
-                    first(['gen_ai.response.model', 'llm.response.model', 'llm.response.model_name']) AS ResponseModel,
-                    replaceRegexpOne(RequestModel, '^.*/', '') AS asked,
-                    replaceRegexpOne(ResponseModel, '^.*/', '') AS served,
-                    lower(multiIf(
-                        a['openinference.span.kind'] != '', transform(upper(a['openinference.span.kind']), ['LLM', 'EMBEDDING', 'RERANKER'], ['chat', 'embeddings', 'rerank'], 'other'),
-                        a['traceloop.span.kind'] != '', 'other',
-                        a['gen_ai.operation.name'] != '', a['gen_ai.operation.name'],
-                        a['llm.request.type'] != '', a['llm.request.type'],
-                        provider != '' AND RequestModel != '', 'chat',
-                        '')) AS operation,
-                    multiIf(
-                        a['openinference.span.kind'] != '', 'openinference',
-                        a['llm.request.type'] != '', 'traceloop',
-                        a['gen_ai.provider.name'] != '', 'gen_ai',
-                        a['gen_ai.system'] != '' OR a['gen_ai.operation.name'] != '', 'gen_ai_before_1_37',
-                        'llm') AS Spelling,
-                    whole(['gen_ai.usage.input_tokens', 'gen_ai.usage.prompt_tokens', 'llm.token_count.prompt', 'llm.usage.prompt_tokens']) AS told_input,
-                    whole(['gen_ai.usage.output_tokens', 'gen_ai.usage.completion_tokens', 'llm.token_count.completion', 'llm.usage.completion_tokens']) AS output,
-                    whole(['gen_ai.usage.total_tokens', 'llm.usage.total_tokens', 'llm.token_count.total']) AS total,
-                    whole(['gen_ai.usage.cache_read.input_tokens', 'gen_ai.usage.cache_read_input_tokens', 'gen_ai.usage.input_tokens.cached', 'cache_read_input_tokens', 'llm.token_count.prompt_details.cache_read']) AS CacheReadTokens,
-                    whole(['gen_ai.usage.cache_write.input_tokens', 'gen_ai.usage.cache_creation.input_tokens', 'gen_ai.usage.cache_creation_input_tokens', 'gen_ai.usage.input_tokens.cache_write', 'cache_creation_input_tokens', 'llm.token_count.prompt_details.cache_write']) AS CacheWriteTokens,
-                    whole(['gen_ai.usage.reasoning.output_tokens', 'gen_ai.usage.output_tokens.reasoning', 'gen_ai.usage.reasoning_tokens', 'llm.usage.reasoning_tokens', 'llm.token_count.completion_details.reasoning']) AS ReasoningTokens,
-                    lower(a['ai.usage.estimated']) IN ('true', '1') AS UsageEstimated,
-                    toDecimal128OrNull(first(['operation.cost', 'gen_ai.usage.cost', 'gen_ai.usage.total_cost', 'llm.cost.total']), 9) AS ToldUsd,
-                    toFloat64OrNull(first(['gen_ai.response.time_to_first_chunk', 'gen_ai.response.time_to_first_token', 'gen_ai.server.time_to_first_token'])) * 1000 AS FirstChunkMs,
-                    if(startsWith(told_finish, '['), JSONExtractString(told_finish, 1), told_finish) AS finish,
-                    arrayFirst(x -> x != '', [a['error.type'], a['exception.type'], `Events.Attributes`[indexOf(`Events.Name`, 'exception')]['exception.type'], a['observatory.outcome.reason']]) AS error,
-                    a['ai.fallback.from'] AS FallbackFrom, a['ai.fallback.reason'] AS FallbackReason,
-                    sipHash64(TraceId, SpanId) AS Id, if(ParentSpanId = '', 0, sipHash64(TraceId, ParentSpanId)) AS Within
-                FROM spans_flat
-                WHERE operation IN ('chat', 'text_completion', 'completion', 'generate_content', 'embeddings', 'embedding', 'rerank')
-            )
+            WITH
+                ['session.id', 'traceloop.association.properties.session_id', 'traceloop.association.properties.thread_id',
+                    'gen_ai.system', 'llm.provider', 'llm.system', 'llm.vendor',
+                    'llm.request.model', 'llm.request.model_name', 'llm.model_name', 'embedding.model_name', 'llm.response.model', 'llm.response.model_name',
+                    'gen_ai.usage.prompt_tokens', 'llm.token_count.prompt', 'llm.usage.prompt_tokens',
+                    'gen_ai.usage.completion_tokens', 'llm.token_count.completion', 'llm.usage.completion_tokens',
+                    'llm.usage.total_tokens', 'llm.token_count.total',
+                    'gen_ai.usage.cache_read_input_tokens', 'gen_ai.usage.input_tokens.cached', 'cache_read_input_tokens', 'llm.token_count.prompt_details.cache_read',
+                    'gen_ai.usage.cache_creation.input_tokens', 'gen_ai.usage.cache_creation_input_tokens', 'gen_ai.usage.input_tokens.cache_write', 'cache_creation_input_tokens', 'llm.token_count.prompt_details.cache_write',
+                    'gen_ai.usage.output_tokens.reasoning', 'gen_ai.usage.reasoning_tokens', 'llm.usage.reasoning_tokens', 'llm.token_count.completion_details.reasoning',
+                    'llm.token_count.prompt_details.audio', 'gen_ai.usage.details.input_audio_tokens', 'llm.token_count.completion_details.audio', 'gen_ai.usage.details.output_audio_tokens',
+                    'gen_ai.usage.cost', 'gen_ai.usage.total_cost', 'llm.cost.total', 'gen_ai.response.time_to_first_token', 'gen_ai.server.time_to_first_token',
+                    'gen_ai.response.finish_reason', 'llm.response.finish_reason', 'llm.response.stop_reason', 'llm.finish_reason', 'gen_ai.completion.0.finish_reason'] AS others,
+                ['gen_ai.conversation.id', 'gen_ai.conversation.id', 'gen_ai.conversation.id',
+                    'gen_ai.provider.name', 'gen_ai.provider.name', 'gen_ai.provider.name', 'gen_ai.provider.name',
+                    'gen_ai.request.model', 'gen_ai.request.model', 'gen_ai.request.model', 'gen_ai.request.model', 'gen_ai.response.model', 'gen_ai.response.model',
+                    'gen_ai.usage.input_tokens', 'gen_ai.usage.input_tokens', 'gen_ai.usage.input_tokens',
+                    'gen_ai.usage.output_tokens', 'gen_ai.usage.output_tokens', 'gen_ai.usage.output_tokens',
+                    'gen_ai.usage.total_tokens', 'gen_ai.usage.total_tokens',
+                    'gen_ai.usage.cache_read.input_tokens', 'gen_ai.usage.cache_read.input_tokens', 'gen_ai.usage.cache_read.input_tokens', 'gen_ai.usage.cache_read.input_tokens',
+                    'gen_ai.usage.cache_write.input_tokens', 'gen_ai.usage.cache_write.input_tokens', 'gen_ai.usage.cache_write.input_tokens', 'gen_ai.usage.cache_write.input_tokens', 'gen_ai.usage.cache_write.input_tokens',
+                    'gen_ai.usage.reasoning.output_tokens', 'gen_ai.usage.reasoning.output_tokens', 'gen_ai.usage.reasoning.output_tokens', 'gen_ai.usage.reasoning.output_tokens',
+                    'gen_ai.usage.input_audio_tokens', 'gen_ai.usage.input_audio_tokens', 'gen_ai.usage.output_audio_tokens', 'gen_ai.usage.output_audio_tokens',
+                    'operation.cost', 'operation.cost', 'operation.cost', 'gen_ai.response.time_to_first_chunk', 'gen_ai.response.time_to_first_chunk',
+                    'gen_ai.response.finish_reasons', 'gen_ai.response.finish_reasons', 'gen_ai.response.finish_reasons', 'gen_ai.response.finish_reasons', 'gen_ai.response.finish_reasons'] AS todays,
+                SpanAttributes AS a
+            SELECT
+                *, a,
+                -- Other spellings under today's names, in the order in which they count. Few rows have any.
+                if(arrayExists(name -> has(others, name), mapKeys(a)),
+                    CAST(arrayMap(t -> (transform(t.1, others, todays, t.1), t.2), arraySort(t -> indexOf(others, t.1), arrayFilter(t -> t.2 != '', arrayZip(mapKeys(a), mapValues(a))))), 'Map(LowCardinality(String), String)'),
+                    a) AS c,
+                lower(toLowCardinality(c['gen_ai.provider.name'])) AS provider,
+                toLowCardinality(c['gen_ai.request.model']) AS RequestModel,
+                lower(multiIf(
+                    a['openinference.span.kind'] != '', transform(upper(a['openinference.span.kind']), ['LLM', 'EMBEDDING', 'RERANKER'], ['chat', 'embeddings', 'rerank'], 'other'),
+                    a['traceloop.span.kind'] != '', 'other',
+                    a['gen_ai.operation.name'] != '', a['gen_ai.operation.name'],
+                    a['llm.request.type'] != '', a['llm.request.type'],
+                    provider != '' AND RequestModel != '', 'chat',
+                    '')) AS operation,
+                multiIf(
+                    a['openinference.span.kind'] != '', 'openinference',
+                    a['llm.request.type'] != '', 'traceloop',
+                    a['gen_ai.provider.name'] != '', 'gen_ai',
+                    a['gen_ai.system'] != '' OR a['gen_ai.operation.name'] != '', 'gen_ai_before_1_37',
+                    'llm') AS Spelling
+            FROM spans_flat
+            WHERE operation IN ('chat', 'text_completion', 'completion', 'generate_content', 'embeddings', 'embedding', 'rerank')
         )
     )
 )
@@ -160,9 +201,11 @@ Symbol LowCardinality(String),
 Score Nullable(Float64),
 OldestSourceS Nullable(Float64),
 DurationNs UInt64,
-Failed UInt8
+Failed UInt8,
+SignalId String,
+TraceId String CODEC(ZSTD(1))
 -- order Timestamp, Environment
--- view fact_ai_decisions from spans_flat
+-- view fact_ai_decisions from spans_picked
 WITH
     SpanAttributes AS a,
     text -> multiIf(lower(text) IN ('true', '1'), 1, lower(text) IN ('false', '0'), 0, NULL) AS flag,
@@ -187,8 +230,8 @@ SELECT
     flag(a['gen_ai.conversation.compacted']) AS Compacted,
     a['sentiment.symbol'] AS Symbol, toFloat64OrNull(a['sentiment.score']) AS Score,
     toFloat64OrNull(a['sentiment.oldest_source_age_s']) AS OldestSourceS,
-    Duration AS DurationNs, Failed
-FROM spans_flat
+    Duration AS DurationNs, Failed, a['signal.id'] AS SignalId, TraceId
+FROM spans_picked
 WHERE SpanName IN ('ai.consensus.decide', 'sentiment.analyse') OR a['gen_ai.operation.name'] = 'search_memory'
 
 -- What came later: the outcome of a decision, a turn of a conversation, a judgement of an answer.

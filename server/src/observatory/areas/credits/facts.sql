@@ -38,14 +38,14 @@ DeclineReason LowCardinality(String),
 DurationNs UInt64,
 Failed UInt8
 -- order Timestamp, Environment
--- view fact_payments from spans_flat
+-- view fact_payments from spans_picked
 WITH SpanAttributes AS a
 SELECT
     EndTimestamp AS Timestamp,
     Environment, Service, UserId, a['payment.rail'] AS Rail, a['payment.status'] AS Status,
     toDecimal128OrNull(a['payment.amount_usd'], 9) AS AmountUsd, a['payment.decline_reason'] AS DeclineReason,
     Duration AS DurationNs, Failed
-FROM spans_flat
+FROM spans_picked
 WHERE SpanName = 'payment.process'
 
 -- table fact_profit_shares

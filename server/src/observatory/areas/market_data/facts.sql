@@ -37,7 +37,7 @@ RetryAfterS Nullable(Float64),
 DurationNs UInt64,
 Failed UInt8
 -- order Timestamp, Environment
--- view fact_exchange_calls from spans_flat
+-- view fact_exchange_calls from spans_picked
 WITH SpanAttributes AS a
 SELECT
     EndTimestamp AS Timestamp,
@@ -46,7 +46,7 @@ SELECT
     toFloat64OrNull(a['exchange.rate_limit.used']) AS LimitUsed, toFloat64OrNull(a['exchange.rate_limit.limit']) AS LimitMax,
     toFloat64OrNull(a['exchange.rate_limit.retry_after_s']) AS RetryAfterS,
     Duration AS DurationNs, Failed
-FROM spans_flat
+FROM spans_picked
 WHERE a['exchange.id'] != '' AND a['exchange.operation'] != ''
 
 -- The ledger of what was missing or wrong, with the ids that its sender says used it. A gap has a start and an end, a bad

@@ -40,7 +40,7 @@ SentBytes Nullable(UInt64),
 ReceivedBytes Nullable(UInt64),
 Weight UInt32
 -- order Timestamp, Environment
--- view fact_chores from spans_flat
+-- view fact_chores from spans_picked
 WITH
     SpanAttributes AS a,
     toUInt64OrNull(if(a['http.request.body.size'] != '', a['http.request.body.size'], a['http.request_content_length'])) AS asked,
@@ -53,7 +53,11 @@ SELECT
         toFloat64OrNull(a['strategy.coordinate.conflicts'])) AS Value,
     Duration AS DurationNs, Failed OR a['message.status'] = 'failed' AS Failed,
     if(SpanKind = 'Server', answered, asked) AS SentBytes, if(SpanKind = 'Server', asked, answered) AS ReceivedBytes, Weight
-FROM spans_flat
+FROM (
+    SELECT * FROM spans_picked
+    WHERE SpanName IN ('portfolio.optimise', 'strategy.coordinate', 'message.send')
+        OR arrayExists(name -> name IN ('http.request.body.size', 'http.request_content_length', 'http.response.body.size', 'http.response_content_length'), mapKeys(SpanAttributes))
+)
 WHERE SpanName IN ('portfolio.optimise', 'strategy.coordinate', 'message.send') OR isNotNull(asked) OR isNotNull(answered)
 -- view fact_chores from logs_flat
 WITH LogAttributes AS a

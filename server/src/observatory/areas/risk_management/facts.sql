@@ -20,7 +20,7 @@ Pairs Nullable(UInt32),
 WindowS Nullable(Float64),
 Answered UInt8
 -- order Timestamp, Environment
--- view fact_risk from spans_flat
+-- view fact_risk from spans_picked
 WITH SpanAttributes AS a
 SELECT
     EndTimestamp AS Timestamp,
@@ -37,5 +37,5 @@ SELECT
     Duration AS DurationNs, Failed, a['order.id'] AS OrderId, TraceId,
     toUInt32OrNull(a['risk.correlation.pairs']) AS Pairs, toFloat64OrNull(a['risk.correlation.window_s']) AS WindowS,
     a['risk.limit.breached'] != '' AND NOT Failed AS Answered
-FROM spans_flat
+FROM spans_picked
 WHERE SpanName IN ('risk.calculate', 'risk.limit.check', 'risk.correlation.compute', 'risk.stress_test')

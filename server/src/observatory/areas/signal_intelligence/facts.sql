@@ -13,7 +13,7 @@ EventLatencyMs Nullable(Float64),
 DurationNs UInt64,
 Failed UInt8
 -- order Timestamp, Environment
--- view fact_signals from spans_flat
+-- view fact_signals from spans_picked
 WITH SpanAttributes AS a
 SELECT
     EndTimestamp AS Timestamp,
@@ -23,7 +23,7 @@ SELECT
     -- Integers until the difference: nanoseconds since 1970 do not fit into a float.
     (toUnixTimestamp64Nano(EndTimestamp) - toInt64OrNull(a['signal.market_event.time_unix_nano'])) / 1e6 AS EventLatencyMs,
     Duration AS DurationNs, Failed
-FROM spans_flat
+FROM spans_picked
 WHERE SpanName = 'signal.generate'
 
 -- What was done about signals: attempts to deliver them, the receipts that came back later, and, told apart by `Step`, the

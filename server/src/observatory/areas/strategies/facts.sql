@@ -21,7 +21,7 @@ Found Nullable(UInt64),
 DropReasons Array(String),
 DropCounts Array(UInt64)
 -- order Timestamp, Environment
--- view fact_strategy_runs from spans_flat
+-- view fact_strategy_runs from spans_picked
 WITH SpanAttributes AS a, arrayFilter((drop, name) -> name = 'discovery.drop', `Events.Attributes`, `Events.Name`) AS drops
 SELECT
     EndTimestamp AS Timestamp,
@@ -37,7 +37,7 @@ SELECT
     toUInt64OrNull(a['discovery.scanned']) AS Scanned, toUInt64OrNull(a['discovery.found']) AS Found,
     arrayMap(drop -> drop['discovery.drop.reason'], drops) AS DropReasons,
     arrayMap(drop -> toUInt64OrZero(drop['discovery.drop.count']), drops) AS DropCounts
-FROM spans_flat
+FROM spans_picked
 WHERE SpanName IN ('strategy.execute', 'strategy.test', 'backtest.run', 'opportunity.scan', 'asset.discover', 'asset.filter')
 
 -- Rare events of the marketplace, apart from the runs so that a look back over months stays short.

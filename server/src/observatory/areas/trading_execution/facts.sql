@@ -31,7 +31,7 @@ Fills UInt32,
 FillsQuantity Nullable(Float64),
 FillsSpreadNs Nullable(Int64)
 -- order Timestamp, Environment
--- view fact_orders from spans_flat
+-- view fact_orders from spans_picked
 WITH SpanAttributes AS a,
     arrayFilter((fill, name) -> name = 'order.fill', `Events.Attributes`, `Events.Name`) AS told,
     arrayMap(fill -> fill['order.fill.id'], told) AS ids,
@@ -54,7 +54,7 @@ SELECT
     if(empty(fills), NULL, arraySum(arrayMap(fill -> toFloat64OrZero(fill['order.fill.quantity']), fills))) AS FillsQuantity,
     -- Both ends are of the venue's clock, so its offset falls out.
     if(empty(times), NULL, arrayMax(times) - arrayMin(times)) AS FillsSpreadNs
-FROM spans_flat
+FROM spans_picked
 WHERE SpanName = 'order.execute'
 
 -- Every step an order was seen at: its states, and what was done about it before it went out. The end of order.execute is
@@ -83,7 +83,7 @@ Refused UInt8,
 Filled UInt8,
 DurationNs UInt64
 -- order Timestamp, Environment
--- view fact_order_states from spans_flat
+-- view fact_order_states from spans_picked
 WITH SpanAttributes AS a, toString(SpanName) AS step, step = 'order.execute' AS executed
 SELECT
     EndTimestamp AS Timestamp,
@@ -104,7 +104,7 @@ SELECT
     toFloat64OrNull(a['order.route.expected_price']) AS ExpectedPrice,
     lower(a['risk.limit.breached']) IN ('true', '1') AS Refused,
     toFloat64OrZero(a['order.filled_quantity']) > 0 AS Filled, Duration AS DurationNs
-FROM spans_flat
+FROM spans_picked
 WHERE SpanName IN ('order.execute', 'position.size', 'order.route')
     AND (a['order.client_id'] != '' OR a['order.id'] != '' OR SpanName = 'position.size')
     OR SpanName = 'risk.limit.check' AND a['order.id'] != ''
