@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -88,6 +88,9 @@ async def test_rows_are_filtered_and_come_in_pages(server: Any, sender: Any, tol
         ({"section": "unknown_orders", "cursor": "rubbish"}, "cursor"),
         ({"venue": "kraken"}, "venue"),
         ({"exchange": ""}, "exchange"),
+        ({"step": "soon"}, "step"),
+        ({"step": "15s"}, "step"),
+        ({"step": "10s", "window": "24h"}, "step"),
     ],
 )
 async def test_a_bad_parameter_is_named(server: Any, told: Any, bad: dict[str, str], named: str) -> None:
@@ -107,3 +110,50 @@ async def test_who_may_not_read_gets_nothing(server: Any, told: Any) -> None:
     await told()
     assert (await server.read("/trading", scope="ingest")).status_code == 403
     assert (await server.read("/trading", scope=None)).status_code == 401
+
+
+async def test_with_a_step_numbers_of_the_area_have_their_history(server: Any, sender: Any, told: Any) -> None:
+    for _ in range(3):
+        sender.at = server.clock.now()
+        sender.span("order.execute", ago=1, **ORDER)
+        await told()
+        server.clock.advance(10)
+    where = {"environment": sender.environment, "window": "5m"}
+    answer = (await server.read("/trading", step="10s", **where)).json()
+    orders = answer["execution"]["series"]["orders"]
+    assert [point["value"] for point in orders] == [1, 2, 3]
+    assert (answer["step_s"], orders[0]["samples"]) == (10, 1)
+    assert set(answer["execution"]["series"]) == set(answer["execution"]["provenance"])
+    assert "series" not in answer["exchanges"]
+    plain = (await server.read("/trading", **where)).json()
+    assert "series" not in plain["execution"]
+    assert "step_s" not in plain
+
+
+async def test_one_answer_serves_all_who_look_within_a_round(server: Any, sender: Any, told: Any) -> None:
+    sender.span("order.execute", ago=60, **ORDER)
+    await told()
+    where = {"environment": sender.environment}
+    first = (await server.read("/trading", **where)).json()
+    sender.span("order.execute", ago=30, **ORDER)
+    sender.flush()
+    server.clock.advance(2)
+    again = (await server.read("/trading", **where)).json()
+    assert again == first
+    # It says itself of when it is.
+    assert datetime.fromisoformat(again["to"]) == sender.at
+    # Another range is another answer, and so is a page of one section.
+    assert (await server.read("/trading", window="2h", **where)).json()["execution"]["orders"] == 2
+    await server.tick.round()
+    assert (await server.read("/trading", **where)).json()["execution"]["orders"] == 2
+
+
+async def test_an_answer_is_not_kept_when_rounds_have_stopped(server: Any, sender: Any, told: Any) -> None:
+    sender.span("order.execute", ago=60, **ORDER)
+    await told()
+    where = {"environment": sender.environment}
+    assert (await server.read("/trading", **where)).json()["execution"]["orders"] == 1
+    sender.span("order.execute", ago=30, **ORDER)
+    sender.flush()
+    server.clock.advance(11)
+    assert (await server.read("/trading", **where)).json()["execution"]["orders"] == 2

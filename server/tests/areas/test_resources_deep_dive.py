@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from observatory import areas
 from observatory.areas import deepdive
@@ -15,6 +19,33 @@ from observatory.areas.assess import Span
 from observatory.store import Store
 
 REDIS = {"server.address": "cache-1"}
+WINDOW_S, FRESH_S = 300, 60
+# On both sides of what is fresh and of the range; a point at its very start is before it.
+AGES = st.sampled_from([1, 20, 59, 60, 61, 200, 299, 300, 4_000])
+QUEUES = st.sampled_from(["mail", "jobs", ""])
+GAUGES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "metric": st.sampled_from(["queue.depth", "queue.oldest_item.age"]),
+            "queue": QUEUES,
+            "ago": AGES,
+            "value": st.integers(0, 500),
+        }
+    ),
+    max_size=25,
+    unique_by=lambda each: (each["metric"], each["queue"], each["ago"]),
+)
+COUNTERS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "queue": QUEUES,
+            "started": st.sampled_from([3_600, 250, 100]),
+            "ago": AGES,
+            "value": st.integers(0, 9_000),
+        }
+    ),
+    max_size=25,
+)
 
 
 @pytest.fixture
@@ -90,6 +121,54 @@ async def test_queues_and_pools_are_what_their_points_say_one_by_one(sender: Any
     assert {row["pool"]: tuple(row[name] for name in fields) for row in answer["pools"]} == pools
     assert answer["overall"]["queue_depth"].value == sum(each[0] for each in wanted.values())
     assert answer["overall"]["queue_oldest_age_s"].value == max(each[1] for each in wanted.values())
+
+
+def by_hand(gauges: Sequence[Mapping[str, Any]], counters: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Of each queue its depth, oldest age and items worked on; nothing where nothing is known."""
+    newest: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for each in sorted(gauges, key=lambda each: -int(each["ago"])):
+        if each["ago"] < FRESH_S:
+            newest[each["metric"], each["queue"]] = each
+    runs: dict[tuple[str, int], list[Mapping[str, Any]]] = defaultdict(list)
+    for each in counters:
+        if each["ago"] < WINDOW_S:
+            runs[each["queue"], each["started"]].append(each)
+    found: dict[str, dict[str, Any]] = defaultdict(dict)
+    for (metric, queue), each in newest.items():
+        found[queue]["depth" if metric == "queue.depth" else "oldest_age_s"] = each["value"]
+    for (queue, started), told in runs.items():
+        values = [int(each["value"]) for each in told]
+        rose = max(values) - (0 if started < WINDOW_S else min(values))
+        found[queue]["processed"] = found[queue].get("processed", 0) + rose
+    return dict(found)
+
+
+@settings(
+    max_examples=10,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(GAUGES, COUNTERS)
+async def test_queues_of_any_kind_are_measured_as_by_hand(
+    sender: Any, dive: Any, gauges: list[dict[str, Any]], counters: list[dict[str, Any]]
+) -> None:
+    # An environment for each example.
+    sender.environment = f"test-{uuid.uuid4().hex[:12]}"
+    for each in gauges:
+        sender.gauge(each["metric"], each["value"], ago=each["ago"], **{"queue.name": each["queue"]})
+    for each in counters:
+        named = {"queue.name": each["queue"]}
+        sender.counter("queue.processed", each["value"], ago=each["ago"], started=each["started"], **named)
+    rows = {row["queue"]: row for row in (await dive(only="queues"))["queues"] or ()}
+    wanted = by_hand(gauges, counters)
+    # What has no name is of no queue of its own.
+    for queue, numbers in ((queue, numbers) for queue, numbers in wanted.items() if queue):
+        for name in ("depth", "oldest_age_s", "processed"):
+            assert rows[queue][name].value == numbers.get(name), (queue, name)
+    assert {name for name in rows if rows[name]["depth"].value is not None} == {
+        queue for queue, numbers in wanted.items() if queue and "depth" in numbers
+    }
 
 
 async def test_cpu_of_a_service_is_marked_as_estimated_and_memory_stays_with_its_process(

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from observatory.api.health_models import Provenance
+from observatory.api.series_json import POINT, SeriesPoint
 from observatory.areas import Definition, deepdive
 from observatory.areas.deepdive import DeepDive, Section
 
@@ -35,6 +36,7 @@ class DeepDiveAnswer(BaseModel):
     start: datetime = Field(alias="from")
     to: datetime
     window_s: int = Field(description="Seconds that were asked for; a number that looks further back says so itself.")
+    step_s: int | None = Field(None, description="Seconds of a step; only where `step` was asked for.")
 
 
 def model(definition: Definition, found: DeepDive) -> type[BaseModel]:
@@ -57,6 +59,7 @@ def example(definition: Definition, found: DeepDive) -> dict[str, Any]:
         "from": "2026-01-02T02:04:05.000Z",
         "to": _AT,
         "window_s": 3_600,
+        "step_s": 60,
         **{section.id: _filled(definition, section) for section in found.sections},
     }
 
@@ -75,6 +78,10 @@ def _section(definition: Definition, section: Section, title: str) -> type[BaseM
     numbers: dict[str, Any] = {field: _number(definition, each) for field, each in section.numbers.items()}
     numbers["provenance"] = (dict[str, Provenance], Field(description="By the name of the number."))
     if not section.members:
+        numbers["series"] = (
+            dict[str, list[SeriesPoint]] | None,
+            Field(None, description="By the name of the number: what rounds found; only where `step` was asked for."),
+        )
         return create_model(name, **numbers)
     parts: dict[str, Any] = dict.fromkeys(section.members, (str, ...))
     row = create_model(f"{name}Row", **parts, **numbers)
@@ -105,4 +112,5 @@ def _filled(definition: Definition, section: Section) -> dict[str, Any]:
             }
             for field, name in section.numbers.items()
         },
+        "series": {field: [POINT] for field in section.numbers},
     }

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.datastructures import State
 
 from observatory import areas
-from observatory.api import health_json
+from observatory.api import health_json, series_json
 from observatory.api.access import require
 from observatory.api.deep_dive_models import model
 from observatory.api.ranges import Range, Ranged
 from observatory.api.snapshot import ANSWERS, send
-from observatory.areas import Definition, deepdive
+from observatory.areas import Definition, deepdive, presence, series
 from observatory.areas.assess import Span
-from observatory.areas.deepdive import DeepDive, Shown
+from observatory.areas.deepdive import DeepDive, Section, Shown
 from observatory.auth import READ
 from observatory.errors import InvalidRequest, NotFound
 from observatory.model import Measurement
-from observatory.tick import DEFAULT_ENVIRONMENT, Snapshots
+from observatory.tick import DEFAULT_ENVIRONMENT, Published, Snapshots
 
 router = APIRouter(
     prefix="/api/v1/monitoring", tags=["areas"], dependencies=[Depends(require(READ))], responses=ANSWERS
 )
 
 LIMIT = 50
-_KNOWN = {"environment", "window", "from", "to", "as_of", "limit", "section", "cursor"}
+# Of one number; a section has some twenty of them.
+MOST_POINTS = 500
+_KNOWN = {"environment", "window", "from", "to", "as_of", "limit", "section", "cursor", "step"}
 
 Environment = Annotated[
     str, Query(min_length=1, max_length=128, description="Deployment environment; never mixed with another.")
@@ -38,6 +44,24 @@ Environment = Annotated[
 Limit = Annotated[int, Query(ge=1, le=1_000, description="Most rows of each section.")]
 Only = Annotated[str | None, Query(max_length=64, description="Id of the one section to answer with.")]
 Cursor = Annotated[str | None, Query(max_length=64, description="`next` of the section's page before.")]
+DiveStep = Annotated[
+    str | None,
+    Query(
+        max_length=16,
+        description="Length of a step, such as 10s, 1m or 1h: sections of the area's own numbers then hold the history "
+        f"of each over the range, at most {MOST_POINTS} points of each.",
+        examples=["1m"],
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What was read for a request, to be filtered and cut into pages."""
+
+    asked: Range
+    shown: Sequence[Shown]
+    series: Mapping[str, Sequence[series.Step]] | None
 
 
 def _route(definition: Definition, found: DeepDive) -> Callable[..., Awaitable[Response]]:
@@ -48,26 +72,95 @@ def _route(definition: Definition, found: DeepDive) -> Callable[..., Awaitable[R
         limit: Limit = LIMIT,
         section: Only = None,
         cursor: Cursor = None,
+        step: DiveStep = None,
     ) -> Response:
         _expect_section(found, section, cursor)
         filters = _filters(request, found)
         expect_environment(request, environment)
-        store = request.app.state.store
-        span = Span(asked.end, asked.window_s, request.app.state.listening_since)
-        alive = await areas.alive(store.reader, environment, definition.emitters, span.end)
-        shown = await deepdive.read(definition, found, store.reader, environment, span, alive, section)
-        after = _place(cursor)
-        values = {
-            "area": definition.id,
-            "environment": environment,
-            "from": health_json.moment(asked.start),
-            "to": health_json.moment(asked.end),
-            "window_s": asked.window_s,
-            **{each.section.id: _section(each, filters, span, limit, after) for each in shown},
-        }
-        return send(request, values)
+        after, step_s = _place(cursor), series_json.step_s(asked, step, MOST_POINTS) if step else None
+        told = tuple(request.query_params.get(name) for name in ("window", "from", "to", "as_of"))
+        make = partial(_read, request, definition, found, asked, environment, section, step_s)
+        answer = await request.app.state.kept.of(
+            (found.path, environment, section, step_s, told),
+            request.app.state.snapshots.of(environment),
+            request.app.state.clock.now(),
+            make,
+        )
+        return send(request, _values(definition, answer, environment, filters, limit, after, step_s))
 
     return show
+
+
+async def _read(
+    request: Request,
+    definition: Definition,
+    found: DeepDive,
+    asked: Range,
+    environment: str,
+    only: str | None,
+    step_s: int | None,
+) -> _Answer:
+    state = request.app.state
+    span = Span(asked.end, asked.window_s, state.listening_since)
+    alive = None if asked.past else _alive(state.snapshots.of(environment), asked.end)
+    shown, steps = await asyncio.gather(
+        deepdive.read(definition, found, state.store.reader, environment, span, alive, only),
+        _steps(state, definition, found, only, environment, span, step_s),
+    )
+    return _Answer(asked, shown, steps)
+
+
+async def _steps(
+    state: State,
+    definition: Definition,
+    found: DeepDive,
+    only: str | None,
+    environment: str,
+    span: Span,
+    step_s: int | None,
+) -> Mapping[str, Sequence[series.Step]] | None:
+    """The history of every number of the area's own; None when no step was asked for."""
+    if step_s is None:
+        return None
+    sections = (each for each in found.sections if only in (None, each.id) and not each.members and not each.rows)
+    names = {f"{definition.id}.{name}" for section in sections for name in section.numbers.values()}
+    if not names:
+        return {}
+    return await series.read_some(state.store.reader, names, environment, span, step_s, state.clock.now())
+
+
+def _alive(published: Published | None, at: datetime) -> frozenset[str] | None:
+    """Services whose heartbeat is fresh at `at`, as far as the newest round knows; None when there was none."""
+    if published is None:
+        return None
+    later_s = (at - published.snapshot.at).total_seconds()
+    ages_s = {name: state.sight.heartbeat_age.value for name, state in published.snapshot.services.items()}
+    return frozenset(
+        name
+        for name, age_s in ages_s.items()
+        if age_s is not None and float(age_s) + later_s <= presence.SILENT_AFTER_S
+    )
+
+
+def _values(
+    definition: Definition,
+    answer: _Answer,
+    environment: str,
+    filters: Mapping[str, str],
+    limit: int,
+    after: int,
+    step_s: int | None,
+) -> Mapping[str, Any]:
+    asked = answer.asked
+    return {
+        "area": definition.id,
+        "environment": environment,
+        "from": health_json.moment(asked.start),
+        "to": health_json.moment(asked.end),
+        "window_s": asked.window_s,
+        **({} if step_s is None else {"step_s": step_s}),
+        **{each.section.id: _section(definition, answer, each, filters, limit, after) for each in answer.shown},
+    }
 
 
 def _expect_section(found: DeepDive, section: str | None, cursor: str | None) -> None:
@@ -100,12 +193,15 @@ def _filters(request: Request, found: DeepDive) -> Mapping[str, str]:
     return filters
 
 
-def _section(shown: Shown, filters: Mapping[str, str], span: Span, limit: int, after: int) -> Mapping[str, Any]:
-    section = shown.section
+def _section(
+    definition: Definition, answer: _Answer, shown: Shown, filters: Mapping[str, str], limit: int, after: int
+) -> Mapping[str, Any]:
+    section, asked = shown.section, answer.asked
     if not section.members and not section.rows:
         return {
             **{field: health_json.number(each) for field, each in shown.numbers.items()},
             "provenance": {field: health_json.provenance(each) for field, each in shown.numbers.items()},
+            **_series(definition, answer, section),
         }
     fitting = [row for row in shown.rows if _fits(row, filters)]
     page = fitting[after : after + limit]
@@ -116,12 +212,19 @@ def _section(shown: Shown, filters: Mapping[str, str], span: Span, limit: int, a
     # A plain row says where it is from once for all of them.
     of_all = {
         "samples": len(fitting),
-        "window_s": max(span.window_s, section.at_least_s),
-        "as_of": health_json.moment(span.end),
+        "window_s": max(asked.window_s, section.at_least_s),
+        "as_of": health_json.moment(asked.end),
         "source": section.source,
         "estimated": False,
     }
     return {**listed, "provenance": of_all}
+
+
+def _series(definition: Definition, answer: _Answer, section: Section) -> Mapping[str, Any]:
+    if answer.series is None:
+        return {}
+    found = {field: answer.series.get(f"{definition.id}.{name}", ()) for field, name in section.numbers.items()}
+    return {"series": {field: [series_json.point(each) for each in steps] for field, steps in found.items()}}
 
 
 def _fits(row: Mapping[str, Any], filters: Mapping[str, str]) -> bool:

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from observatory import areas
-from observatory.api import health_json
+from observatory.api import health_json, series_json
 from observatory.api.access import require
 from observatory.api.deep_dives import Environment, expect_environment
-from observatory.api.ranges import Range, Ranged, Step, seconds
+from observatory.api.ranges import Range, Ranged, Step
+from observatory.api.series_json import POINT, SeriesPoint, point
 from observatory.api.snapshot import ANSWERS, send
 from observatory.areas import series
 from observatory.areas.assess import Span
@@ -26,15 +27,6 @@ router = APIRouter(
 )
 
 _AT = "2026-01-02T03:04:00.000Z"
-_POINT: dict[str, Any] = {
-    "at": _AT,
-    "value": 1_210.0,
-    "mean": 1_190.5,
-    "min": 1_100.0,
-    "max": 1_300.0,
-    "samples": 412,
-    "estimated": False,
-}
 _SERIES: dict[str, Any] = {
     "indicator": "ai_systems.latency_p95",
     "sentence": "95th percentile of the duration of model calls",
@@ -45,7 +37,7 @@ _SERIES: dict[str, Any] = {
     "step_s": 60,
     "window_s": 300,
     "source": "fact_ai_calls",
-    "items": [{"member": "", "points": [_POINT]}],
+    "items": [{"member": "", "points": [POINT]}],
 }
 _INDICATOR: dict[str, Any] = {
     "id": "ai_systems.latency_p95",
@@ -61,18 +53,6 @@ _INDICATOR: dict[str, Any] = {
     "bound_source": "contract section 3",
     "source": "fact_ai_calls",
 }
-
-
-class SeriesPoint(BaseModel):
-    """One step: the indicator as its rounds found it. Null where a round measured nothing."""
-
-    at: str = Field(description="Start of the step.")
-    value: float | None = Field(description="As the last round of the step found it.")
-    mean: float | None = Field(description="Mean over the rounds of the step.")
-    min: float | None
-    max: float | None
-    samples: int = Field(description="Most samples that a round's value rested on.")
-    estimated: bool
 
 
 class SeriesOfMember(BaseModel):
@@ -158,22 +138,11 @@ async def show(
     found = series.indicators().get(indicator)
     if found is None:
         raise NotFound(f"no indicator {indicator!r}; `indicators` lists them")
-    step_s = _step(asked, step)
+    step_s = series.fitting_step(asked.window_s) if step is None else series_json.step_s(asked, step)
     state = request.app.state
     span = Span(asked.end, asked.window_s, state.listening_since)
     points = await series.read(state.store.reader, found.id, environment, member, span, step_s, state.clock.now())
     return send(request, _answer(found, environment, asked, step_s, points))
-
-
-def _step(asked: Range, step: str | None) -> int:
-    if step is None:
-        return series.fitting_step(asked.window_s)
-    step_s = seconds("step", step)
-    if step_s % 10:
-        raise InvalidRequest("query parameter step: must be a multiple of 10s")
-    if asked.window_s / step_s > series.MOST_STEPS:
-        raise InvalidRequest(f"query parameter step: gives more than {series.MOST_STEPS} points over this range")
-    return step_s
 
 
 def _answer(
@@ -189,17 +158,7 @@ def _answer(
         "step_s": step_s,
         "window_s": found.window_s,
         "source": found.source,
-        "items": [{"member": name, "points": [_point(each) for each in steps]} for name, steps in points.items()],
-    }
-
-
-def _point(step: series.Step) -> Mapping[str, Any]:
-    numbers = {"value": step.last, "mean": step.mean, "min": step.least, "max": step.greatest}
-    return {
-        "at": health_json.moment(step.at),
-        **{name: None if each is None else health_json.rounded(each) for name, each in numbers.items()},
-        "samples": step.samples,
-        "estimated": step.estimated,
+        "items": [{"member": name, "points": [point(each) for each in steps]} for name, steps in points.items()],
     }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from observatory.analytics import intervals
 from observatory.areas import select
@@ -14,7 +16,7 @@ from observatory.areas.definition import WILSON, Definition
 from observatory.areas.readings import Readings
 from observatory.areas.select import Part
 from observatory.model import Field, Indicator, LoadState, Measurement, Reading, ServiceSight, Value
-from observatory.store import Reader, Rows
+from observatory.store import Reader
 
 _MONEY = ("usd", "{credit}")
 _UNCOUNTED = (LoadState.NEVER_LOADED, LoadState.UNHEARD)
@@ -67,7 +69,22 @@ async def read(
         StoreError: the store refused the query or took too long.
     """
     rows = await reader.read(select.render(definition, whole), select.parameters(definition, at, since))
-    return decode(select.parts(definition), rows, at)
+    return decode(select.parts(definition), rows.rows, at)
+
+
+async def read_some(
+    definition: Definition, reader: Reader, names: frozenset[str], at: datetime, since: datetime
+) -> Mapping[str, tuple[Reading, ...]]:
+    """Some indicators in every environment, over their own windows; readings by environment.
+
+    Raises:
+        StoreError: the store refused the query or took too long.
+    """
+    parts = select.parts(definition, names)
+    if not parts:
+        return {}
+    rows = await reader.read(select.render_every(definition, names), select.parameters(definition, at, since))
+    return decode(parts, rows.rows, at)
 
 
 async def read_range(
@@ -81,29 +98,27 @@ async def read_range(
     Raises:
         StoreError: the store refused the query or took too long.
     """
-    parts = select.parts(definition, names)
-    if not parts:
-        return ()
-    windows = {part.indicators[0].window_s: span.window_s for part in parts}
-    lengths_s = {
-        own_s: asked_s if own_s <= BASE_WINDOW_S else max(own_s, asked_s) for own_s, asked_s in windows.items()
-    }
+    windows = {definition.indicators[name].window_s for name in names}
+    lengths_s = {own_s: span.window_s if own_s <= BASE_WINDOW_S else max(own_s, span.window_s) for own_s in windows}
+    ranged = frozenset(own_s for own_s, took_s in lengths_s.items() if took_s == span.window_s)
     bound = {
         "now": select.text(span.end),
         "listening": select.text(span.listening),
         "environment": environment,
+        "since_0": select.text(span.start),
         **{f"since_{own_s}": select.text(span.end - timedelta(seconds=took_s)) for own_s, took_s in lengths_s.items()},
     }
-    rows = await reader.read(select.render_some(definition, names), bound)
-    return decode(parts, rows, span.end, lengths_s).get(environment, ())
+    passes = (reader.read(sql, bound) for sql in select.render_some(definition, names, ranged))
+    rows = [row for found in await asyncio.gather(*passes) for row in found.rows]
+    return decode(select.parts(definition, names, ranged), rows, span.end, lengths_s).get(environment, ())
 
 
 def decode(
-    parts: Sequence[Part], rows: Rows, at: datetime, lengths_s: Mapping[int, int] | None = None
+    parts: Sequence[Part], rows: Iterable[Sequence[Any]], at: datetime, lengths_s: Mapping[int, int] | None = None
 ) -> Mapping[str, tuple[Reading, ...]]:
     """The readings of a query's rows by environment. `lengths_s`: what was looked at in place of an own window."""
     found: dict[str, list[Reading]] = {}
-    for place, whole, environment, member, texts in rows.rows:
+    for place, whole, environment, member, texts in rows:
         columns = dict(zip(parts[place].columns, texts[1:-1].split(","), strict=True))
         readings = (
             _reading(indicator, str(member), columns, at, (lengths_s or {}).get(indicator.window_s, indicator.window_s))

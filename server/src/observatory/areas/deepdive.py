@@ -19,7 +19,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
@@ -28,7 +28,7 @@ from typing import Any
 
 import yaml
 
-from observatory.areas import select
+from observatory.areas import presence, select
 from observatory.areas.assess import Span, read_range, shape
 from observatory.areas.definition import Definition, DefinitionError, length_s
 from observatory.areas.readings import Readings
@@ -120,7 +120,7 @@ async def read(
     reader: Reader,
     environment: str,
     span: Span,
-    alive: Iterable[str] = (),
+    alive: Collection[str] | None = (),
     only: str | None = None,
 ) -> tuple[Shown, ...]:
     """What a deep dive shows.
@@ -131,7 +131,7 @@ async def read(
         reader: reads the telemetry store.
         environment: the one environment that is looked at.
         span: the range of time.
-        alive: services whose heartbeat was fresh at its end.
+        alive: services whose heartbeat was fresh at its end; None: the store is asked.
         only: id of the one section to read; None: all.
 
     Raises:
@@ -141,15 +141,22 @@ async def read(
     names = frozenset(
         name for section in sections for field in section.numbers.values() for name in _reads(definition, field)
     )
-    listed = [section for section in sections if section.rows]
-    readings, tables = await asyncio.gather(
+    readings, fresh, rows = await asyncio.gather(
         read_range(definition, reader, names, environment, span),
-        asyncio.gather(*(_rows(definition, section, reader, environment, span) for section in listed)),
+        _alive(definition, reader, environment, span) if names and alive is None else _known(alive or ()),
+        _listed(definition, sections, reader, environment, span),
     )
-    measured = shape(definition, readings, list(alive), span.end, span.listening).readings if names else ()
+    measured = shape(definition, readings, fresh, span.end, span.listening).readings if names else ()
     shaped = Readings(definition.id, measured)
-    rows = dict(zip((section.id for section in listed), tables, strict=True))
     return tuple(_shown(definition, section, shaped, rows.get(section.id, ()), span) for section in sections)
+
+
+async def _alive(definition: Definition, reader: Reader, environment: str, span: Span) -> Collection[str]:
+    return await presence.alive(reader, environment, definition.emitters, span.end)
+
+
+async def _known(alive: Collection[str]) -> Collection[str]:
+    return alive
 
 
 def indicator(definition: Definition, name: str) -> Indicator:
@@ -190,18 +197,32 @@ def _absent(found: Indicator, span: Span) -> Measurement:
     return Measurement(None, found.unit, 0, max(span.window_s, 1), span.end, found.source)
 
 
+async def _listed(
+    definition: Definition, sections: Iterable[Section], reader: Reader, environment: str, span: Span
+) -> Mapping[str, Sequence[Row]]:
+    """The rows of the sections that list some, by section. Two that say the same of the same time share one query."""
+    listed = [section for section in sections if section.rows]
+    spans = {section.id: replace(span, window_s=max(span.window_s, section.at_least_s)) for section in listed}
+    asked = {(section.rows, spans[section.id].window_s): section for section in listed}
+    reads = (_rows(definition, each, reader, environment, spans[each.id]) for each in asked.values())
+    found = dict(zip(asked, await asyncio.gather(*reads), strict=True))
+    return {each.id: _finished(each, found[each.rows, spans[each.id].window_s], spans[each.id]) for each in listed}
+
+
+def _finished(section: Section, rows: Sequence[Row], span: Span) -> Sequence[Row]:
+    return (section.then(rows, span) if section.then else rows)[:MOST_ROWS]
+
+
 async def _rows(
     definition: Definition, section: Section, reader: Reader, environment: str, span: Span
 ) -> Sequence[Row]:
-    span = replace(span, window_s=max(span.window_s, section.at_least_s))
     bound = {
         "now": select.text(span.end),
         "since_0": select.text(span.start),
         "listening": select.text(span.listening),
         "environment": environment,
     }
-    found: Sequence[Row] = (await reader.read(_sql(definition, section.rows), bound)).dicts()
-    return (section.then(found, span) if section.then else found)[:MOST_ROWS]
+    return (await reader.read(_sql(definition, section.rows), bound)).dicts()
 
 
 @cache

@@ -78,8 +78,8 @@ class Definition:
     Attributes:
         id: the area's id in the catalogue.
         facts: its tables and views, in the form that the store applies.
-        selects: named sub-selects that indicators read from, with `$window`, `$now`, `$since` (start of the window) and
-            `$listened` (seconds for which the server has listened).
+        selects: named sub-selects that indicators read from, with `$window`, `$now`, `$since` (start of the window),
+            `$leaf` (`select.LEAF`) and `$listened` (seconds for which the server has listened).
         indicators: by id, in the file's order.
         view: the shape of its entry.
     """

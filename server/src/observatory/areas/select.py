@@ -22,6 +22,8 @@ MEMBERS = 500
 
 _FILTER = re.compile(r"SELECT \* FROM (\w+ WHERE (?:(?!GROUP BY).)+)")
 _TIME = "DateTime64(9, 'UTC')"
+# A call round another call is the same call, seen by two instrumentations: the inner one counts. Two areas read by it.
+LEAF = "Id NOT IN (SELECT Within FROM fact_ai_calls WHERE {window} AND Within != 0)"
 _ONE_ENVIRONMENT = " AND Environment = {environment:String}"
 
 
@@ -51,35 +53,56 @@ class Part:
 
 
 @cache
-def parts(definition: Definition, names: frozenset[str] | None = None) -> Sequence[Part]:
+def parts(
+    definition: Definition, names: frozenset[str] | None = None, ranged: frozenset[int] = frozenset()
+) -> Sequence[Part]:
     """The passes of an area's query, in the order of their numbers.
 
     Args:
         definition: the area.
         names: ids of the indicators to read; None: all.
+        ranged: own windows that a range of time stands in for: what only they tell apart is one pass. An area's own
+            values and those by group are then one pass over rows of any kind: planning a pass costs more than the rows
+            of the usual range.
     """
     asked = (each for each in definition.indicators.values() if names is None or each.id in names)
-    read = sorted((each for each in asked if each.value), key=_plan)
+
+    def place(indicator: Indicator) -> tuple[str, int]:
+        select = definition.selects.get(indicator.reads, indicator.reads)
+        return select, 0 if indicator.window_s in ranged else indicator.window_s
+
+    read = sorted((each for each in asked if each.value), key=lambda each: (*place(each), each.group_by))
     groups: dict[tuple[str, int], set[tuple[str, ...]]] = {}
     for each in read:
-        groups.setdefault((each.reads, each.window_s), set()).add(each.group_by)
+        groups.setdefault(place(each), set()).add(each.group_by)
 
     def same_pass(indicator: Indicator) -> tuple[str, int, tuple[str, ...]]:
-        source, window_s, group_by = _plan(indicator)
-        found = groups[source, window_s]
-        together = "GROUP BY" in definition.selects.get(source, "") and () in found and len(found) == 2
-        return source, window_s, () if together else group_by
+        found, few = groups[place(indicator)], "GROUP BY" in place(indicator)[0]
+        together = (few or ranged) and () in found and len(found) == 2
+        return *place(indicator), () if together else indicator.group_by
 
     shown = {f"{definition.id}.{name}" for name in (*definition.view.numbers.values(), *definition.view.reads)}
     return [_pass(tuple(same), shown) for _, same in groupby(read, key=same_pass)]
 
 
 @cache
-def render_some(definition: Definition, names: frozenset[str]) -> str:
-    """The SQL that reads some indicators in the one environment of the parameter `environment`; rows as of `render`."""
-    read = parts(definition, names)
+def render_some(definition: Definition, names: frozenset[str], ranged: frozenset[int]) -> Sequence[str]:
+    """The SQL of each of `parts`, in the one environment of the parameter `environment`; rows as of `render`.
+
+    One by one: the store plans a query on one core, and several at once on all of them.
+    """
+    read = parts(definition, names, ranged)
+    return [
+        _part(place, definition.selects, part, _ONE_ENVIRONMENT, 0 if _window_s(part) in ranged else None)
+        for place, part in enumerate(read)
+    ]
+
+
+@cache
+def render_every(definition: Definition, names: frozenset[str]) -> str:
+    """The SQL that reads some indicators in every environment; bound to `parameters`, rows as of `render`."""
     return "\nUNION ALL\n".join(
-        _part(place, definition.selects, part, _ONE_ENVIRONMENT) for place, part in enumerate(read)
+        _part(place, definition.selects, part) for place, part in enumerate(parts(definition, names))
     )
 
 
@@ -112,7 +135,7 @@ def parameters(definition: Definition, at: datetime, since: datetime) -> Mapping
         at: end of the windows.
         since: since when the server listens.
     """
-    windows = {part.indicators[0].window_s for part in parts(definition)}
+    windows = {_window_s(part) for part in parts(definition)}
     starts = {f"since_{window_s}": text(at - timedelta(seconds=window_s)) for window_s in windows}
     return {"now": text(at), "listening": text(since), **starts}
 
@@ -125,10 +148,6 @@ def nanoseconds(at: datetime) -> int:
 def text(at: datetime) -> str:
     """`at` as the store reads a bound time."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-
-
-def _plan(indicator: Indicator) -> tuple[str, int, tuple[str, ...]]:
-    return indicator.reads, indicator.window_s, indicator.group_by
 
 
 def _pass(indicators: tuple[Indicator, ...], shown: Collection[str]) -> Part:
@@ -156,8 +175,14 @@ def _origin(select: str) -> str:
     return plain[1] if plain else f"({select})"
 
 
-def _part(place: int, selects: Mapping[str, str], part: Part, also: str = "") -> str:
-    source, window_s = part.indicators[0].reads, part.indicators[0].window_s
+def _window_s(part: Part) -> int:
+    return part.indicators[0].window_s
+
+
+def _part(place: int, selects: Mapping[str, str], part: Part, also: str = "", window_s: int | None = None) -> str:
+    """The SQL of one pass; `window_s` stands for the indicators' own in the name of the parameter."""
+    source = part.indicators[0].reads
+    window_s = _window_s(part) if window_s is None else window_s
     origin = _origin(selects[source]) if source in selects else f"{source} WHERE $window"
     whole, member, groups = _groups(part)
     columns = f"toString(tuple({', '.join(part.columns)})) AS Columns"
@@ -175,12 +200,14 @@ def _named(selects: Mapping[str, str], words: dict[str, str]) -> Mapping[str, st
 
 
 def _words(window_s: int, also: str) -> dict[str, str]:
-    """What stands for `$window` and the times; `also` is a further condition on every row."""
+    """What stands for `$window`, `$leaf` and the times; `also` is a further condition on every row."""
     now, since = f"{{now:{_TIME}}}", f"{{since_{window_s}:{_TIME}}}"
+    window = f"Timestamp > {since} AND Timestamp <= {now}{also}"
     return {
         "now": now,
         "since": since,
-        "window": f"Timestamp > {since} AND Timestamp <= {now}{also}",
+        "window": window,
+        "leaf": LEAF.format(window=window),
         "listened": f"dateDiff('millisecond', {{listening:{_TIME}}}, {now}) / 1e3",
     }
 

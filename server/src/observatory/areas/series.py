@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -32,17 +32,17 @@ _SERVICES: Final = {
     "heartbeat_age": ("seconds since its newest heartbeat", "s"),
 }
 # What is not yet rolled up is read from finer rows: an hour's rows are there when it is well over.
-_SQL = """SELECT Member, toStartOfInterval(Timestamp, toIntervalSecond({step:UInt32})) AS At,
+_SQL = """SELECT $name, toStartOfInterval(Timestamp, toIntervalSecond({step:UInt32})) AS At,
     argMax(Last, Timestamp) AS Newest, if(sum(Known) > 0, sum(ifNull(Mean, 0) * Known) / sum(Known), NULL) AS Average,
     min(Least), max(Greatest), max(Samples), max(Estimated)
 FROM indicator_history
-WHERE Indicator = {indicator:String} AND Environment = {environment:String} AND $members
+WHERE $indicators AND Environment = {environment:String} AND $members
     AND Timestamp >= {since:DateTime('UTC')} AND Timestamp < {until:DateTime('UTC')} AND (
         (Resolution = {coarse:UInt16} AND Timestamp < {rolled:DateTime('UTC')})
         OR (Resolution = {finer:UInt16} AND Timestamp >= {rolled:DateTime('UTC')}
             AND Timestamp < {settled:DateTime('UTC')})
         OR (Resolution = 10 AND Timestamp >= greatest({rolled:DateTime('UTC')}, {settled:DateTime('UTC')})))
-GROUP BY Member, At ORDER BY Member, At LIMIT 100000"""
+GROUP BY $name, At ORDER BY $name, At LIMIT 100000"""
 _ONE = "Member = {member:String}"
 _BUSIEST = """Member IN (SELECT Member FROM indicator_history
     WHERE Indicator = {indicator:String} AND Environment = {environment:String} AND Resolution = {coarse:UInt16}
@@ -98,12 +98,41 @@ async def read(
     Raises:
         StoreError: the store refused the query or took too long.
     """
+    members = _BUSIEST if member == "*" else _ONE
+    sql = _sql("Member", "Indicator = {indicator:String}", members)
+    return await _steps(reader, sql, environment, span, step_s, now, {"indicator": indicator, "member": member})
+
+
+async def read_some(
+    reader: Reader, indicators: Collection[str], environment: str, span: Span, step_s: int, now: datetime
+) -> Mapping[str, Sequence[Step]]:
+    """Steps of several indicators of a whole area, by indicator, oldest first.
+
+    Raises:
+        StoreError: the store refused the query or took too long.
+    """
+    sql = _sql("Indicator", "Indicator IN {indicators:Array(String)}", "Member = ''")
+    return await _steps(reader, sql, environment, span, step_s, now, {"indicators": sorted(indicators)})
+
+
+def _sql(name: str, indicators: str, members: str) -> str:
+    return _SQL.replace("$name", name).replace("$indicators", indicators).replace("$members", members)
+
+
+async def _steps(
+    reader: Reader,
+    sql: str,
+    environment: str,
+    span: Span,
+    step_s: int,
+    now: datetime,
+    also: Mapping[str, object],
+) -> Mapping[str, Sequence[Step]]:
     coarse = next((each for each in (3_600, 60) if step_s % each == 0), FINEST_S)
     finer = 60 if coarse == 3_600 else FINEST_S
     bound = {
-        "indicator": indicator,
+        **also,
         "environment": environment,
-        "member": member,
         "step": step_s,
         "coarse": coarse,
         "finer": finer,
@@ -113,7 +142,6 @@ async def read(
         "rolled": _text(floor(now - timedelta(seconds=2 * coarse), coarse) if coarse > FINEST_S else now),
         "settled": _text(floor(now - timedelta(seconds=120), 60)),
     }
-    sql = _SQL.replace("$members", _BUSIEST if member == "*" else _ONE)
     found: dict[str, list[Step]] = {}
     for name, at, last, mean, least, greatest, samples, estimated in (await reader.read(sql, bound)).rows:
         found.setdefault(str(name), []).append(Step(at, last, mean, least, greatest, int(samples), bool(estimated)))
