@@ -16,7 +16,7 @@ from model_spans import decision, send_nested
 
 from observatory.analytics import calibration
 from observatory.areas.ai_systems.view import family
-from observatory.costs import Tokens, price
+from observatory.costs.prices import Tokens, price
 
 FEW = settings(
     max_examples=6,
