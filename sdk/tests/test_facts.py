@@ -150,6 +150,8 @@ EVENTS: Mapping[str, tuple[Callable[..., None], dict[str, Any]]] = {
             "amount_usd": Decimal("0.002"),
             "quantity": 2,
             "unit": "request",
+            "operation": "ohlcv",
+            "currency": "USD",
         },
     ),
     "emergency.activated": (facts.emergency_activated, {**CHANGE, "name": "trading_halt"}),

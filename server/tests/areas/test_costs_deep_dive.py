@@ -14,7 +14,7 @@ import pytest
 from observatory import areas
 from observatory.areas import deepdive
 from observatory.areas.assess import Span
-from observatory.costs import Tokens, price
+from observatory.costs.prices import Tokens, price
 from observatory.store import Store
 
 HOUR_S = 3_600

@@ -39,6 +39,7 @@ class Seen:
     mode: int
     facts: dict[str, Any]
     statuses: dict[str, int]
+    budgets: dict[str, Any]
     login: httpx.Response
     second: running.Demo
     health: dict[str, Any]
@@ -53,6 +54,13 @@ def answer(facts: dict[str, Any], scope: str) -> int:
     return httpx.get(f"{facts['url']}/api/v1/monitoring/system-health", headers=headers).status_code
 
 
+def budgets_of(facts: dict[str, Any]) -> dict[str, Any] | None:
+    """What is told of the budgets once each was looked at and something was spent; None before."""
+    headers = {"Authorization": f"Bearer {facts['tokens']['read']}"}
+    found: dict[str, Any] = httpx.get(f"{facts['url']}/api/v1/monitoring/costs/budgets", headers=headers).json()
+    return found if all(each["spent_usd"] for each in found["items"]) else None
+
+
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     folder = tmp_path_factory.mktemp("demo") / "var"
@@ -64,15 +72,24 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
             second.process.wait(running.WAIT_S)
         statuses = {scope: answer(facts, scope) for scope in facts["tokens"]}
         login = httpx.get(facts["login_url"])
+        budgets = running.until(lambda: budgets_of(facts), "standings of the budgets")
         children = demo.children()
         status = demo.interrupt()
-        yield Seen(folder, mode, facts, statuses, login, second, health, status, demo.said, children)
+        yield Seen(folder, mode, facts, statuses, budgets, login, second, health, status, demo.said, children)
 
 
 def test_demo_json_is_for_its_owner_alone_and_has_a_token_for_each_scope(seen: Seen) -> None:
     assert seen.mode == 0o600
     assert seen.facts["url"].startswith("http://127.0.0.1:")
     assert seen.statuses == {"ingest": 403, "read": 200, "operate": 200, "admin": 200, "user:u-0001": 403}
+
+
+def test_it_sets_an_ai_budget_and_one_for_everything_and_a_calm_day_stays_within(seen: Seen) -> None:
+    assert [(each["name"], each["scope"], each["state"]) for each in seen.budgets["items"]] == [
+        ("AI", "category", "within"),
+        ("everything", "all", "within"),
+    ]
+    assert seen.budgets["coverage"]["covered_ratio"] == 1
 
 
 def test_its_login_link_opens_a_session(seen: Seen) -> None:

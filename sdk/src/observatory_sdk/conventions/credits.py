@@ -23,6 +23,8 @@ COST_CATEGORY = text(
 COST_AMOUNT = money("cost.amount_usd", "The amount.")
 COST_QUANTITY = number("cost.quantity", "How much of it was used.", minimum=0)
 COST_UNIT = text("cost.unit", "What the quantity counts, such as `request` or `GB`.")
+COST_OPERATION = text("cost.operation", "What was asked for; without an amount the price file prices it by this.")
+COST_CURRENCY = text("cost.currency", "The amount's currency; anything but `USD` is counted and never added.", "USD")
 
 TRANSACTION = event(
     "credit.transaction",
@@ -60,4 +62,6 @@ COST = event(
     COST_AMOUNT,
     COST_QUANTITY,
     COST_UNIT,
+    COST_OPERATION,
+    COST_CURRENCY,
 )

@@ -53,17 +53,24 @@ def cost(
     *,
     provider: str,
     category: Literal["ai", "exchange", "market_data", "communication", "infrastructure", "other"],
-    amount_usd: Money,
+    amount_usd: Money | None = None,
     quantity: Number | None = None,
     unit: str | None = None,
+    operation: str | None = None,
+    currency: Literal["USD"] | None = None,
     **also: Unpack[Common],
 ) -> None:
-    """Money is spent on anything but a model call, whose cost follows from its tokens."""
+    """Money is spent on anything but a model call, whose cost follows from its tokens.
+
+    Without `amount_usd` the server's price file prices `quantity` of `operation` at `provider`.
+    """
     values = {
         credits.COST_PROVIDER: provider,
         credits.COST_CATEGORY: category,
         credits.COST_AMOUNT: amount_usd,
         credits.COST_QUANTITY: quantity,
         credits.COST_UNIT: unit,
+        credits.COST_OPERATION: operation,
+        credits.COST_CURRENCY: currency,
     }
     emit(credits.COST, values, also)

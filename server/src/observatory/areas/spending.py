@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from observatory.areas.readings import Readings
-from observatory.costs import Tokens, price
+from observatory.costs.prices import Tokens, price
 
 SOURCE = "fact_ai_calls at the prices of genai-prices"
 _COLUMNS = ("calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "largest_input")

@@ -20,7 +20,7 @@ import typer
 from observatory import settings as knobs
 from observatory import state
 from observatory.auth import Tokens
-from observatory.cli import console
+from observatory.cli import console, demo_budgets
 from observatory.cli.children import Child, started
 from observatory.clock import Clock
 from observatory.errors import ObservatoryError
@@ -99,6 +99,7 @@ async def _run(
                 "otlp_http": addresses["otlp_http"],
                 "otlp_grpc": addresses["otlp_grpc"],
             }
+            await demo_budgets.set_all(client, tokens["operate"])
             universe = await stack.enter_async_context(
                 _universe(addresses, tokens["ingest"], universe_options, folder, stopping.hurry)
             )

@@ -1,4 +1,4 @@
-"""List prices of model calls, from genai-prices' own versioned data."""
+"""What sums over many calls cost, for the indicators: at the prices in force, without a ledger to ask."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from genai_prices import data_snapshot
-from genai_prices.types import ModelInfo, ModelPrice, TieredPrices, Usage
+from observatory.costs.book import KINDS, Book, total
+from observatory.costs.shelf import Shelf
+
+_in_force: Book | Shelf = Book()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,14 @@ class Tokens:
     largest_input: int = 0
 
 
+def put_in_force(prices: Book | Shelf) -> None:
+    """Let `price` go by this book, or by the newest one of this shelf."""
+    global _in_force
+    _in_force = prices
+
+
 def price(provider: str, model: str, tokens: Tokens, at: datetime) -> Decimal | None:
-    """The list price in USD; None when the model has no known price.
+    """The price in USD; None when the model has no known price, or the sums contradict each other.
 
     Args:
         provider: OpenTelemetry's provider name, such as `openai`; empty: found by the model's name.
@@ -40,42 +48,12 @@ def price(provider: str, model: str, tokens: Tokens, at: datetime) -> Decimal | 
         tokens: sums over the calls.
         at: prices of this time.
     """
-    found = _model(provider, model)
-    if found is None:
+    if tokens.cache_read + tokens.cache_write > tokens.input:
         return None
-    prices = _flat(found.get_prices(at), tokens.largest_input)
-    usage = Usage(
-        input_tokens=tokens.input,
-        output_tokens=tokens.output,
-        cache_read_tokens=tokens.cache_read,
-        cache_write_tokens=tokens.cache_write,
-    )
-    try:
-        total: Decimal = prices.calc_price(usage)["total_price"]
-    except ValueError:
-        # More cached tokens than tokens in: the sums contradict each other, and so has no price.
+    book = _in_force.newest
+    band = max((step for step in book.steps if tokens.largest_input > step), default=0)
+    units = book.units(provider, model, band, at)
+    if units is None:
         return None
-    # calc_price counts one request; the price of the others is added where a model has one.
-    per_request = prices.__dict__.get("requests_kcount")
-    return total + (per_request * (tokens.calls - 1) / 1_000 if isinstance(per_request, Decimal) else 0)
-
-
-def _model(provider: str, model: str) -> ModelInfo | None:
-    try:
-        return data_snapshot.get_snapshot().find_provider_model(model, None, provider or None, None)[1]
-    except LookupError:
-        return None
-
-
-def _flat(prices: ModelPrice, largest_input: int) -> ModelPrice:
-    # The step is decided by the input of one call, never by the sum over many.
-    steps = {
-        name: _step(value, largest_input) if isinstance(value, TieredPrices) else value
-        for name, value in prices.__dict__.items()
-    }
-    return ModelPrice(**steps)
-
-
-def _step(prices: TieredPrices, largest_input: int) -> Decimal:
-    passed = [tier.price for tier in prices.tiers if largest_input > tier.start]
-    return passed[-1] if passed else prices.base
+    told = {name: getattr(tokens, name) for name in ("input", "output", "cache_read", "cache_write")}
+    return total(units, (*(told.get(kind, 0) for kind in KINDS), tokens.calls))

@@ -14,7 +14,7 @@ from observatory.areas import spending
 from observatory.areas.assess import Span
 from observatory.areas.deepdive import Row
 from observatory.areas.spending import Spending, Usage
-from observatory.costs import Tokens
+from observatory.costs.prices import Tokens
 
 # Every one of them is priced call by call, between two other requests.
 _MOST_CONVERSATIONS = 1_000

@@ -11,7 +11,7 @@ from observatory.areas import spending
 from observatory.areas.assess import Span
 from observatory.areas.deepdive import Row
 from observatory.areas.spending import Spending, Usage
-from observatory.costs import Tokens
+from observatory.costs.prices import Tokens
 
 # The order of the rule's `Sums`.
 _SUMS = ("calls", "input", "output", "cache_read", "cache_write", "untold", "guessed", "charges", "unreadable")
