@@ -12,8 +12,10 @@ from observatory_sdk.guard import losses, strict
 from observatory_sdk.heartbeat import register
 from observatory_sdk.pipeline import Providers, Telemetry, configure
 from observatory_sdk.propagation import extract, inject
+from observatory_sdk.spending import BudgetAnswer, check_budget, check_budget_async
 
 __all__ = [
+    "BudgetAnswer",
     "ConfigurationError",
     "DeliveryError",
     "Exporters",
@@ -22,6 +24,8 @@ __all__ = [
     "SdkError",
     "Telemetry",
     "attach",
+    "check_budget",
+    "check_budget_async",
     "configure",
     "conventions",
     "decision",

@@ -14,7 +14,7 @@ from types import TracebackType
 from opentelemetry import baggage, context, trace
 from opentelemetry.context import Context
 
-from observatory_sdk import clock
+from observatory_sdk import clock, people
 from observatory_sdk.conventions import common
 from observatory_sdk.guard import Guard
 
@@ -135,11 +135,11 @@ def feature(
     """All that happens inside serves this business feature, this user and this decision, in other processes too.
 
     `name`: as in `chat`, `signals`, `autotrade`. `decision_id` joins a decision with all that comes of it. The ids
-    travel in the `baggage` header of outgoing requests, so give opaque ids, never names or addresses.
+    travel in the `baggage` header of outgoing requests, so give opaque ids, never names. An e-mail address is replaced
+    by its pseudonym, see `observatory_sdk.people`.
     """
-    values = (name, user_id, user_cohort, user_plan, decision_id)
-
-    return _carrying(values)
+    opaque = None if user_id is None else people.opaque(str(user_id)) or None
+    return _carrying((name, opaque, user_cohort, user_plan, decision_id))
 
 
 def decision(decision_id: str) -> Within:

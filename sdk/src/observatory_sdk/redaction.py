@@ -12,10 +12,13 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from observatory_sdk import people
+from observatory_sdk.conventions import common
 from observatory_sdk.secrets import MASK, RULES, SECRET_NAME
 
-# Shorter texts hold no secret worth the name: a card number has 13 digits, "key=" and a value more than 8 letters.
-MIN_LENGTH = 9
+# Shorter texts hold nothing worth the name: `a@b.io` is an address, a card number has 13 digits.
+MIN_LENGTH = 6
+_USER_ID = common.USER_ID.name
 # The search takes time with the length, and a hostile text could make it long.
 MAX_LENGTH = 65_536
 CUT = "[cut]"
@@ -42,7 +45,8 @@ def redact_value(name: str, value: Any) -> Any:
     if is_secret_name(name):
         return MASK
     if isinstance(value, str):
-        return redact(value)
+        cleaned = redact(value)
+        return cleaned if cleaned is value or name != _USER_ID else people.opaque(value)
     if isinstance(value, Mapping):
         return redact_all(value)
     if isinstance(value, bytes):

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from observatory_sdk.people import ADDRESS
+
 MASK = "[redacted]"
 _DIGITS = tuple("0123456789")
 
@@ -159,6 +161,14 @@ RULES: tuple[Rule, ...] = (
         rf"(?:^|[^0-9.])({_CARD})\b",
         "card",
     ),
+    # Last: the part of a URL before its host may be a password, which has a rule of its own.
+    Rule(
+        ("@",),
+        re.compile(rf"(?<![A-Za-z0-9._%+-]){ADDRESS}"),
+        MASK,
+        6,
+        rf"((?:^|[^A-Za-z0-9._%+-])){ADDRESS}",
+    ),
 )
 
 SECRET_WORDS = compact(
@@ -168,7 +178,9 @@ SECRET_WORDS = compact(
       | (?: api | private | secret | signing | encryption | access )[._-]?key
       | seed[._-]?phrase | recovery[._-]?phrase
       | (?: access | refresh | session | auth | bearer | api | bot | id | csrf )[._-]?token
-      | client[._-]?secret | card[._-]?number )
+      | client[._-]?secret | card[._-]?number
+      | (?:end)?user[._-] (?: full[._-]?name | first[._-]?name | last[._-]?name | name | e?mail | phone )
+      | enduser[._-]id | user[._-]?name | full[._-]?name | first[._-]?name | last[._-]?name | e[._-]?mail[._-]?address )
     """
 )
 SECRET_NAME = rf"(?:^|[._\-\s]){SECRET_WORDS}(?:$|[._\-\s])"

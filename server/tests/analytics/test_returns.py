@@ -98,3 +98,18 @@ def test_no_win_is_a_rate_of_its_own() -> None:
     found = returns.win_rate([-1, -2, 0])
     assert found is not None
     assert (found.value, found.low, found.wins, found.samples) == (0, pytest.approx(0), 0, 3)
+
+
+def test_the_deepest_fall_of_compounded_trades_is_as_by_hand_and_its_interval_holds_it() -> None:
+    # 1 -> 1.1 -> 0.88 -> 0.968: from 1.1 to 0.88.
+    found = returns.compounded_drawdown([0.1, -0.2, 0.1])
+    assert found is not None
+    assert (round(found.value, 12), found.interval, found.samples) == (0.2, None, 3)
+    many = returns.compounded_drawdown([0.1, -0.2, 0.1, 0.05] * 5)
+    assert many is not None
+    assert many.interval is not None
+    assert many.interval[0] <= many.value <= many.interval[1]
+    assert many == returns.compounded_drawdown([0.1, -0.2, 0.1, 0.05] * 5), "the same trades give the same interval"
+    assert returns.compounded_drawdown([]) is None
+    assert returns.compounded_drawdown([0.1] * 12).value == 0  # type: ignore[union-attr]
+    assert returns.compounded_drawdown([-1.5, 0.5]).value == 1  # type: ignore[union-attr]

@@ -46,6 +46,8 @@ TABLES = (
     "rollup_calls",
     "indicator_history",
     "snapshots",
+    "cost_hours",
+    "cost_rolls",
 )
 
 
@@ -141,6 +143,17 @@ def reopen(
             "fingerprint": fingerprint(store),
         },
     )
+
+
+def take(folder: str, facts: str, asked: str) -> list[list[Any]]:
+    """Open with these facts, take five spans and five records in, and answer what is asked."""
+    tables, views = parse(facts, "facts.sql")
+    store = opened(folder, tables=tables, views=views)
+    now = time.time_ns()
+    times = [now - number * 10**6 for number in range(5)]
+    insert(store, Signal.TRACES, requests.traces("production", times), now, folder)
+    insert(store, Signal.LOGS, requests.logs("production", [(at, at) for at in times]), now, folder)
+    return closed(store, rows(store, asked))
 
 
 def _wait(done: Any) -> None:

@@ -63,10 +63,15 @@ def read(environment: Mapping[str, str]) -> Settings:
         arguments.check_endpoint(endpoint)
     except ConfigurationError as error:
         raise ConfigurationError(f"{ENDPOINT.name}: {error}") from None
-    token = _token(values[TOKEN], values[TOKEN_FILE])
+    presented = _token(values[TOKEN], values[TOKEN_FILE])
     ratio = _ratio(values[SAMPLE_RATIO] or "1")
     named = (values[SERVICE_NAME], values[SERVICE_VERSION])
-    return Settings(bindings, endpoint, token, values[ENVIRONMENT] or "", *named, ratio)
+    return Settings(bindings, endpoint, presented, values[ENVIRONMENT] or "", *named, ratio)
+
+
+def token(environment: Mapping[str, str]) -> str | None:
+    """The token alone. Raises `ConfigurationError` as `read` does."""
+    return _token(_value(TOKEN, environment), _value(TOKEN_FILE, environment))
 
 
 def _ratio(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 
 from observatory.api.origin import expect_ours
 from observatory.auth import Principal, Tokens, user_scope
-from observatory.errors import Unauthenticated
+from observatory.errors import Forbidden, Unauthenticated
 
 COOKIE = "observatory_session"
 
@@ -41,6 +42,18 @@ def require(scope: str) -> Callable[..., Awaitable[Principal]]:
 
     async def dependency(request: Request, bearer: Bearer, cookie: Cookie) -> Principal:
         return _check(request, bearer, cookie, scope)
+
+    return dependency
+
+
+def require_any(*scopes: str) -> Callable[..., Awaitable[Principal]]:
+    """A dependency that gives the principal when it may do one of the scopes. It raises as that of `require` does."""
+
+    async def dependency(request: Request, bearer: Bearer, cookie: Cookie) -> Principal:
+        for scope in scopes[:-1]:
+            with contextlib.suppress(Forbidden):
+                return _check(request, bearer, cookie, scope)
+        return _check(request, bearer, cookie, scopes[-1])
 
     return dependency
 

@@ -5,6 +5,7 @@ from observatory.store.engine import DATABASE, Plan, Store, open_store
 from observatory.store.facts import FactTable, FactView, parse
 from observatory.store.history import History, Kept, Point
 from observatory.store.insert import Batch, Stored, Writer
+from observatory.store.people import People
 from observatory.store.query import Reader, Rows
 from observatory.store.retention import Retention
 from observatory.store.views import Limits
@@ -18,6 +19,7 @@ __all__ = [
     "Kept",
     "Limits",
     "Manifest",
+    "People",
     "Plan",
     "Point",
     "Reader",

@@ -15,6 +15,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from observatory.errors import StoreError
 from observatory.otlp.signals import Signal
 from observatory.selfwatch import Selfwatch
+from observatory.store.by_user import project
 from observatory.store.facts import FactTable, FactView
 from observatory.store.history import History
 from observatory.store.insert import Writer
@@ -24,6 +25,7 @@ from observatory.store.retention import Retention, retain
 from observatory.store.views import Limits
 
 DATABASE = "observatory"
+_ONLY_READS = {"max_execution_time": 5, "max_memory_usage": 256 << 20, "max_result_rows": 1_000, "readonly": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Store:
         writers: Mapping[Signal, Writer],
         reader: Reader,
         ticking: Reader,
+        guarded: Reader,
         history: History,
         control: Client,
         embedded: bool,
@@ -72,6 +75,7 @@ class Store:
         self.writers = writers
         self.reader = reader
         self.ticking = ticking
+        self.guarded = guarded
         self.history = history
         self.embedded = embedded
         self._control = control
@@ -106,6 +110,7 @@ class Store:
         """Close every connection; the embedded engine ends with the last of them."""
         self.reader.close()
         self.ticking.close()
+        self.guarded.close()
         self.history.close()
         for writer in self.writers.values():
             writer.close()
@@ -124,17 +129,20 @@ def open_store(plan: Plan, selfwatch: Selfwatch) -> Store:
     first.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
     control = _connect(plan)
     migrate(control, plan.tables)
+    project(control, ["fact_calls", *(table.name for table in plan.tables)])
     lay_views(control, plan.limits, plan.views)
     retain(control, plan.retention, [table.name for table in plan.tables])
     bounds = _read_bounds(plan)
     reader = Reader([_connect(plan, settings=bounds) for _ in range(plan.readers)], selfwatch)
     # The tick's many short queries are cheaper on one thread each, and never wait behind somebody's long read.
     ticking = Reader([_connect(plan, settings=bounds | {"max_threads": 1}) for _ in range(2)], selfwatch)
+    # For questions that are not ours. readonly comes last: from then on no setting can be changed, nor files be read.
+    guarded = Reader([_connect(plan, settings=_guarded(bounds))], selfwatch)
     # A connection per signal: planning the metrics' views must not hold up traces. Where traces and logs fill the same
     # fact table, each batch is known by its own token.
     writers = {signal: Writer(_connect(plan), plan.embedded, plan.folder / "schema") for signal in Signal}
     history = History(_connect(plan))
-    store = Store(writers, reader, ticking, history, control, plan.embedded)
+    store = Store(writers, reader, ticking, guarded, history, control, plan.embedded)
     first.close()
     return store
 
@@ -143,6 +151,11 @@ def _connect(plan: Plan, database: str | None = DATABASE, settings: Mapping[str,
     names: dict[str, Any] = {"database": database} if database else {}
     # Times come back aware: a naive one compares with nothing that the rest of the server has.
     return get_client(dsn=plan.dsn, settings=dict(settings or {}), tz_mode="aware", **names)
+
+
+def _guarded(bounds: Mapping[str, Any]) -> dict[str, Any]:
+    others = {name: value for name, value in bounds.items() if name not in _ONLY_READS}
+    return {**others, "max_threads": 1, **_ONLY_READS}
 
 
 def _read_bounds(plan: Plan) -> dict[str, Any]:

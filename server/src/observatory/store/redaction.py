@@ -7,9 +7,10 @@ once, all its texts together; only where something is found are its texts looked
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from observatory.store.anyvalue import MAP, raw_text, text
+from observatory.store.people import USER, People
 from observatory_sdk.conventions import common
 from observatory_sdk.secrets import CARD_LENGTHS, MASK, PROSE, RULES, SECRET_NAME, SECRET_WORDS, Rule
 
@@ -27,11 +28,13 @@ class Places:
         maps: columns of attributes, with SQL of their names and of their values as arrays: these are copied for every
             row, and a map would be dearer.
         lists: columns of lists of attributes.
+        people: makes pseudonyms of user ids that are addresses.
     """
 
     texts: Sequence[str]
     maps: Mapping[str, tuple[str, str]]
     lists: Sequence[str] = ()
+    people: People = field(default_factory=People)
 
     def clean(self, columns: Mapping[str, tuple[str, str]], rows: str) -> str:
         """A SELECT of the same columns without secrets, and of `Redacted`, whether there were any.
@@ -63,7 +66,9 @@ class Places:
         found = {name: f"if(Suspect, {cleaned_text(_sent(name))}, {_sent(name)})" for name in self.texts}
         for name in self.maps:
             keys, values = _parts(name)
-            clean = f"(if(Suspect, {cleaned_values(keys, values)}, {values}) AS {name}Clean)"
+            # Before it is masked as any other address.
+            named = f"arrayMap((k, v) -> if(k = '{USER}', {self.people.pseudonym_sql('v')}, v), {keys}, {values})"
+            clean = f"(if(Suspect, {cleaned_values(keys, named)}, {values}) AS {name}Clean)"
             found[name] = f"CAST(({keys}, {clean}), '{MAP}')"
         for name in self.lists:
             found[name] = f"if(Suspect, arrayMap(m -> {cleaned_map('m')}, {_sent(name)}), {_sent(name)})"

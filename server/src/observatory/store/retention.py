@@ -37,6 +37,8 @@ def clauses(retention: Retention, facts: Sequence[str]) -> dict[str, str]:
     )
     return simple | {
         "rollup_calls": f"Timestamp + INTERVAL {kept} DAY",
+        "cost_hours": f"Hour + INTERVAL {retention.rollup_1m_days} DAY",
+        "cost_rolls": f"Hour + INTERVAL {retention.rollup_1m_days} DAY",
         "indicator_history": f"Timestamp + INTERVAL {history} DAY",
         "snapshots": f"toDateTime(Timestamp) + INTERVAL {history} DAY",
     }
