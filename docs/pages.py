@@ -16,7 +16,8 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from observatory import api, areas, catalogue
-from observatory.api.access import require, require_user
+from observatory.api.access import require, require_any, require_user
+from observatory.areas.select import LEAF
 from observatory.auth import INGEST, READ
 from observatory.model import Bound, Indicator
 from observatory.otlp.signals import Signal
@@ -98,7 +99,8 @@ def indicators() -> str:
         " and its least samples; an area is as bad as its worst judged indicator. An indicator with services under"
         " *0 from* is 0, and not unknown, when nothing was seen and the heartbeats of those services are fresh. *From*"
         " names the table, and the rule under the area's own table where rows are read by one; so does the"
-        " `provenance` of a number. In a rule `$window` is the window, `$since` its start, `$now` its end, and"
+        " `provenance` of a number. In a rule `$window` is the window, `$since` its start, `$now` its end,"
+        f" `$leaf` that a model call is round no other one (`{LEAF.format(window='$window')}`), and"
         " `$listened` the seconds for which the server has listened: what did not come while nobody listened is not"
         " taken as missing, and an indicator or a service that is judged by it is unknown, with that reason, until the"
         " server has listened for long enough. The rate of a service is over the part of the last five minutes in"
@@ -344,6 +346,8 @@ def _scope(route: APIRoute) -> str:
             return f"`user:<id>` or `{READ}`"
         if getattr(call, "__qualname__", "").startswith(f"{require.__qualname__}."):
             return f"`{inspect.getclosurevars(call).nonlocals['scope']}`"
+        if getattr(call, "__qualname__", "").startswith(f"{require_any.__qualname__}."):
+            return " or ".join(f"`{scope}`" for scope in inspect.getclosurevars(call).nonlocals["scopes"])
     return "none"
 
 

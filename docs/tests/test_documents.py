@@ -15,6 +15,7 @@ from observatory_sdk.attach import settings as attach
 from observatory_sdk.attach.libraries import WITHOUT
 from observatory_sdk.attach.logs import LEVEL
 from observatory_sdk.recognise.hosts import VARIABLE as GENAI_HOSTS
+from observatory_sdk.spending import API_URL
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ROOT / "server" / "src" / "observatory"
@@ -59,7 +60,7 @@ def test_every_command_that_is_named_is_there() -> None:
         assert set(re.findall(r"`make ([a-z-]+)`|^make ([a-z-]+)", text, re.MULTILINE)) <= {
             pair for target in targets for pair in ((target, ""), ("", target))
         }, name
-        assert set(re.findall(r"(?:`|bin/)observatory ([a-z]+)\b", text)) <= commands, name
+        assert set(re.findall(r"(?:`|bin/)observatory ([a-z][a-z-]*)\b", text)) <= commands, name
         assert set(re.findall(r"bin/python (benchmarks/[a-z]+)`", text)) <= {
             f"benchmarks/{path.name}" for path in (ROOT / "benchmarks").iterdir()
         }, name
@@ -69,7 +70,7 @@ def test_every_setting_that_is_named_is_there() -> None:
     known = {f"OBSERVATORY_{name.upper()}" for name in Settings.model_fields} | {each.name for each in attach.TABLE}
     for name in DOCUMENTS:
         named = set(re.findall(r"\bOBSERVATORY_[A-Z_]+[A-Z]\b", _text(name)))
-        assert named - known <= {WITHOUT, LEVEL, GENAI_HOSTS}, name
+        assert named - known <= {WITHOUT, LEVEL, GENAI_HOSTS, API_URL}, name
 
 
 def test_the_command_line_says_what_each_command_does() -> None:

@@ -10,26 +10,29 @@ import os
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 
-from observatory import api, areas, catalogue, collect, state, store
-from observatory.api import health_json, topology_json
+from observatory import alerting, api, areas, catalogue, collect, costs, state, store
+from observatory.api import cost_anomaly_json, health_json, topology_json
 from observatory.auth import Tokens
 from observatory.clock import Clock
 from observatory.errors import BodyError, Overloaded, StoreError
 from observatory.ingest import Bounds, Budget, Committer, Door, Pace, http
 from observatory.ingest.budget import Lease
+from observatory.ingest.erasure import Erasures
 from observatory.ingest.intents import Intents
 from observatory.ingest.known import KnownBodies
 from observatory.otlp.signals import Signal
 from observatory.selfwatch import Selfwatch
 from observatory.settings import Settings
+from observatory.store import people
 from observatory.store.backup import Manifest, freeze
-from observatory.tick import Knobs, Recorder, Snapshots, Tick
+from observatory.tick import DEFAULT_ENVIRONMENT, Fast, Haste, Knobs, Recorder, Snapshots, Tick
 
 _log = logging.getLogger(__name__)
 _STALE_TICKS = 6
@@ -70,20 +73,95 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         await tokens.load()
         telemetry = await asyncio.to_thread(store.open_store, plan(settings), selfwatch)
         stack.callback(telemetry.close)
+        known = people.load(settings.pseudonym_key, make=False)
+        erasures = Erasures(telemetry, control, tokens, known, settings.data_dir / "intents", settings.backups, clock)
+        erased = await erasures.recall()
         door = await _door(settings, clock, selfwatch, telemetry, stack)
         services = catalogue.load()
         snapshots = Snapshots(partial(health_json.render, services))
         knobs = Knobs(settings.tick_s, environments=settings.environments)
         recorder = Recorder(telemetry.history, topology_json.values)
         since = clock.now()
-        tick = Tick(telemetry.ticking, services, areas.load(), clock, snapshots, selfwatch, knobs, since, recorder)
+        alerts = await _alerting(settings, clock, selfwatch, telemetry, control, snapshots, since)
+        tick = Tick(
+            telemetry.ticking,
+            services,
+            areas.load(),
+            clock,
+            snapshots,
+            selfwatch,
+            knobs,
+            since,
+            recorder,
+            alerts.round,
+        )
         await _in_background(stack, tick.run(), "tick")
+        haste = Haste(settings.fast_s, settings.fast_share)
+        fast = Fast(telemetry.ticking, areas.load(), alerts.after_commit, clock, selfwatch, haste, since)
+        await _in_background(stack, fast.run(), "fast")
         await _in_background(stack, tokens.refresh(), "tokens")
         await _collect(stack, collectors, door, clock, selfwatch)
         web = _web(settings, clock, selfwatch, tokens, door, snapshots, services)
         web.state.store, web.state.listening_since = telemetry, since
+        web.state.alerts, web.state.control = alerts, control
+        web.state.people, web.state.erasures = known, erasures
+        if erased:
+            await _in_background(stack, erasures.again(), "erasures")
+        await _costs(stack, settings, clock, telemetry, web)
+        await _budgets(stack, web, control, clock)
+        await _anomalies(stack, web, control, clock, snapshots)
+        tick.also("costs", web.state.standings.readings)
+        tick.also("costs", web.state.cost_anomalies.readings)
+        alerts.inputs.tellers |= alerting.money.tellers(web.state.standings, web.state.cost_anomalies)
         web.state.back_up = partial(_back_up, telemetry, settings.backups, clock)
         yield Observatory(settings, clock, selfwatch, control, tokens, telemetry, door, snapshots, web)
+
+
+async def _costs(stack: AsyncExitStack, settings: Settings, clock: Clock, telemetry: store.Store, web: FastAPI) -> None:
+    shelf = costs.Shelf(settings.prices_file, settings.data_dir / "prices")
+    costs.put_in_force(shelf)
+    rollup = costs.Rollup(telemetry, shelf, clock, timedelta(days=settings.retain_facts_days))
+    await _in_background(stack, shelf.watch(), "prices")
+    await _in_background(stack, rollup.run(), "cost hours")
+    web.state.shelf, web.state.ledger = shelf, costs.Ledger(telemetry.reader, shelf)
+
+
+async def _budgets(stack: AsyncExitStack, web: FastAPI, control: state.State, clock: Clock) -> None:
+    """Standings and forecasts: kept in memory, so that a question before spending costs no query."""
+    web.state.outlooks = costs.Outlooks(web.state.ledger, clock)
+    web.state.standings = costs.Standings(control, web.state.ledger, web.state.outlooks, clock)
+    await web.state.standings.load()
+    await _in_background(stack, web.state.outlooks.run(), "outlooks")
+    await _in_background(stack, web.state.standings.run(), "budgets")
+
+
+async def _anomalies(
+    stack: AsyncExitStack, web: FastAPI, control: state.State, clock: Clock, snapshots: Snapshots
+) -> None:
+    reader, ledger = web.state.store.reader, web.state.ledger
+    web.state.cost_anomalies = costs.CostAnomalies(
+        reader, ledger, control, clock, cost_anomaly_json.encode, lambda: snapshots.environments
+    )
+    await _in_background(stack, web.state.cost_anomalies.run(), "cost anomalies")
+
+
+async def _alerting(
+    settings: Settings,
+    clock: Clock,
+    selfwatch: Selfwatch,
+    telemetry: store.Store,
+    control: state.State,
+    snapshots: Snapshots,
+    since: datetime,
+) -> alerting.Evaluator:
+    services = catalogue.load()
+    rulebook = alerting.Rulebook(alerting.known(areas.load(), services), control, clock, settings.rules_dir)
+    inputs = alerting.Inputs(telemetry.ticking, telemetry.guarded, services, selfwatch, since)
+    own = alerting.OwnState(selfwatch, rulebook, settings.tick_s, lambda: snapshots.newest_at)
+    watch = alerting.Watch(services, since, DEFAULT_ENVIRONMENT)
+    evaluator = alerting.Evaluator(rulebook, inputs, own, alerting.Keeper(control), control, selfwatch, watch)
+    await evaluator.load()
+    return evaluator
 
 
 async def _door(
@@ -178,7 +256,8 @@ def plan(settings: Settings) -> store.Plan:
 
 
 def _limits(settings: Settings) -> store.Limits:
-    return store.Limits(settings.attributes, settings.attribute_bytes, settings.oldest_s, settings.ahead_s)
+    known = people.load(settings.pseudonym_key, make=settings.pseudonym_key_file is None)
+    return store.Limits(settings.attributes, settings.attribute_bytes, settings.oldest_s, settings.ahead_s, known)
 
 
 def _web(

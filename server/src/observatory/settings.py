@@ -29,6 +29,11 @@ class Settings(BaseSettings):
 
     backup_dir: Path | None = Field(None, description="Folder of backups; unset: below data_dir.")
 
+    pseudonym_key_file: Path | None = Field(
+        None,
+        description="File with the key of users' pseudonyms; unset: pseudonym.key below data_dir, made if missing.",
+    )
+
     host: str = Field("127.0.0.1", description="Address to listen on; loopback unless set.")
     port: Port = Field(8600, description="Main port: API, pages and OTLP/HTTP. 0 takes a free one.")
     otlp_http_port: Port = Field(4318, description="Second port, OTLP/HTTP only. 0 takes a free one.")
@@ -55,8 +60,18 @@ class Settings(BaseSettings):
     environments: int = Field(32, ge=1, le=1_000, description="Environments that are judged; later ones are counted.")
     tick_s: float = Field(5.0, ge=0.2, le=300.0, description="Time between two rounds of indicators and health.")
 
+    fast_s: float = Field(0.2, ge=0.0, le=60.0, description="Least time between two looks after commits; 0: none.")
+    fast_share: float = Field(0.1, gt=0.0, le=1.0, description="Most of the time that looks after commits may take.")
+    rules_dir: Path | None = Field(
+        None, description="Folder of rule files (YAML), read again when one changes; only these may hold SQL."
+    )
+
     collectors_file: Path | None = Field(
         None, description="YAML file of what the collectors look at; unset: nothing is collected."
+    )
+
+    prices_file: Path | None = Field(
+        None, description="YAML file of prices that hold instead of the listed ones, read again when it changes."
     )
 
     retain_raw_days: Days = Field(14, description="Days that otel_traces and otel_logs are kept, late rows too.")
@@ -82,6 +97,11 @@ class Settings(BaseSettings):
     def backups(self) -> Path:
         """The folder of backups in force."""
         return (self.backup_dir or self.data_dir / "backups").absolute()
+
+    @property
+    def pseudonym_key(self) -> Path:
+        """The file of the key of pseudonyms in force."""
+        return self.pseudonym_key_file or self.data_dir / "pseudonym.key"
 
     @property
     def state_dsn(self) -> str:

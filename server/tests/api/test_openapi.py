@@ -15,7 +15,12 @@ from serving import Serving, serving
 
 EXAMPLES = 12
 # What fills the disk, or takes away the token or session that the others ask with.
-LEFT_OUT = {"POST /api/v1/monitoring/backups", "POST /logout", "DELETE /api/v1/monitoring/tokens/{token_id}"}
+LEFT_OUT = {
+    "POST /api/v1/monitoring/erasures",
+    "POST /api/v1/monitoring/backups",
+    "POST /logout",
+    "DELETE /api/v1/monitoring/tokens/{token_id}",
+}
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -49,7 +54,10 @@ def test_every_answer_of_monitoring_has_an_example(document: dict[str, Any]) -> 
     for path, item in document["paths"].items():
         if "get" not in item or not path.startswith("/api/v1/monitoring"):
             continue
-        answer = item["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        content = item["get"]["responses"]["200"]["content"]
+        if "text/csv" in content:
+            continue
+        answer = content["application/json"]["schema"]
         schema = document["components"]["schemas"][answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
         assert schema.get("examples"), path
 

@@ -16,9 +16,10 @@ from observatory import api, areas, catalogue
 from observatory.api import health_json, topology_json
 from observatory.auth import Tokens
 from observatory.clock import HeldClock
+from observatory.costs import Book, Ledger, Outlooks, Standings
 from observatory.selfwatch import Selfwatch
 from observatory.state import open_store
-from observatory.store import Store
+from observatory.store import People, Store
 from observatory.tick import DEFAULT_ENVIRONMENT, Knobs, Recorder, Snapshots, Tick
 
 
@@ -61,13 +62,16 @@ async def server(store: Store, sender: Any, tmp_path: Path) -> AsyncIterator[Ser
     state = await open_store(f"sqlite+aiosqlite:///{tmp_path / 'state.db'}")
     tokens = Tokens(state, clock)
     await tokens.load()
-    texts = {scope: (await tokens.issue(scope, [scope]))[0] for scope in ("read", "ingest")}
+    texts = {scope: (await tokens.issue(scope, [scope]))[0] for scope in ("read", "ingest", "operate")}
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.tokens, app.state.clock, app.state.selfwatch = tokens, clock, selfwatch
     app.state.snapshots, app.state.catalogue, app.state.ready = snapshots, known, lambda: True
     app.state.stale_after_s = 60.0
     listening = clock.now() - timedelta(days=1)
     app.state.store, app.state.listening_since = store, listening
+    app.state.people, app.state.ledger = People(), Ledger(store.reader, Book())
+    app.state.outlooks = Outlooks(app.state.ledger, clock)
+    app.state.standings = Standings(state, app.state.ledger, app.state.outlooks, clock)
     api.include(app)
     recorder = Recorder(store.history, topology_json.values)
     knobs = Knobs(5, 20, environments=10_000)

@@ -9,24 +9,38 @@ from fastapi.routing import APIRoute
 from starlette.staticfiles import StaticFiles
 
 from observatory.api import (
+    alerts,
     audit,
     backups,
+    budgets,
+    cost_anomalies,
+    cost_breakdown,
+    cost_economics,
+    cost_export,
+    cost_forecast,
+    cost_prices,
     deep_dives,
     docs,
+    erasures,
     histories,
     login_links,
     metrics,
     page,
     probes,
     problems,
+    rules,
     selfwatch_page,
     services,
     session,
+    silences,
+    slos,
     system_health,
     tokens,
     topology,
+    user,
 )
 from observatory.api.headers import SecurityHeaders
+from observatory.api.kept import Kept
 from observatory.api.limits import BodyLimit
 from observatory.auth import Throttle
 
@@ -40,12 +54,25 @@ ROUTERS: tuple[APIRouter, ...] = (
     system_health.router,
     services.router,
     topology.router,
+    budgets.router,
+    cost_prices.router,
+    cost_export.router,
+    cost_economics.router,
+    cost_anomalies.router,
+    cost_breakdown.router,
+    cost_forecast.router,
     deep_dives.router,
+    user.router,
     histories.router,
     tokens.router,
     login_links.router,
+    alerts.router,
+    rules.router,
+    silences.router,
+    slos.router,
     audit.router,
     backups.router,
+    erasures.router,
 )
 
 _STATIC = Path(__file__).parent / "static"
@@ -64,6 +91,7 @@ def include(app: FastAPI) -> None:
     if app.docs_url or app.redoc_url or app.openapi_url:
         raise ValueError("make the application with docs_url=None, redoc_url=None, openapi_url=None")
     app.state.throttle = Throttle()
+    app.state.kept = Kept()
     app.state.answers = [
         route.response_model for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)
     ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import BaseModel
 
 from observatory.api import html
 from observatory.api.access import require
@@ -30,11 +31,26 @@ def described(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document with its examples whole: the framework leaves every null out of them."""
     document = app.openapi()
     schemas = document["components"]["schemas"]
-    for model in app.state.answers:
-        extra = getattr(model, "model_config", {}).get("json_schema_extra")
+    found: set[type[BaseModel]] = set()
+    for answer in app.state.answers:
+        _models(answer, found)
+    for model in found:
+        extra = model.model_config.get("json_schema_extra")
         if isinstance(extra, dict) and model.__name__ in schemas:
             schemas[model.__name__] |= extra
     return document
+
+
+def _models(annotation: object, found: set[type[BaseModel]]) -> None:
+    """Add the models that a type is made of, each of their fields' too."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if annotation not in found:
+            found.add(annotation)
+            for field in annotation.model_fields.values():
+                _models(field.annotation, found)
+        return
+    for part in get_args(annotation):
+        _models(part, found)
 
 
 def operations(document: dict[str, Any]) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""Control state: tokens, login links, sessions and the audit log, in SQLite (default) or PostgreSQL.
+"""Control state: tokens, login links, sessions, budgets and the audit log, in SQLite (default) or PostgreSQL.
 
 Every change of state and its audit row are one transaction:
 
@@ -9,10 +9,33 @@ Every change of state and its audit row are one transaction:
     await state.close()
 """
 
+from observatory.state.alerts import Wanted
 from observatory.state.audit import AuditEntry
+from observatory.state.budgets import BudgetRecord, BudgetTerms
+from observatory.state.cost_anomalies import AnomalyRecord, FeedbackRecord
 from observatory.state.login_links import LinkRecord
+from observatory.state.people import ErasureRecord
+from observatory.state.rules import RuleRecord
 from observatory.state.sessions import SessionRecord
+from observatory.state.silences import SilenceRecord, SilenceTerms
 from observatory.state.store import Rows, State, open_store
 from observatory.state.tokens import TokenRecord
 
-__all__ = ["AuditEntry", "LinkRecord", "Rows", "SessionRecord", "State", "TokenRecord", "open_store"]
+__all__ = [
+    "AnomalyRecord",
+    "AuditEntry",
+    "BudgetRecord",
+    "BudgetTerms",
+    "ErasureRecord",
+    "FeedbackRecord",
+    "LinkRecord",
+    "Rows",
+    "RuleRecord",
+    "SessionRecord",
+    "SilenceRecord",
+    "SilenceTerms",
+    "State",
+    "TokenRecord",
+    "Wanted",
+    "open_store",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Integer, MetaData
 from sqlalchemy.engine import Dialect
@@ -47,4 +48,4 @@ class Table(DeclarativeBase):
 
     metadata = MetaData(naming_convention=_NAMES)
     # An id in the audit log must never come to mean another row: SQLite reuses ids without this.
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__: Any = ({"sqlite_autoincrement": True},)

@@ -17,6 +17,8 @@ BUSY_TIMEOUT_MS = 5_000
 
 _WAL = "PRAGMA journal_mode = WAL"
 _PRAGMAS = (
+    # What was deleted or overwritten is not left in the file for whoever reads it.
+    "PRAGMA secure_delete = ON",
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
     "PRAGMA foreign_keys = ON",
     # With NORMAL a power cut may take back what was acknowledged: a revoked token would live again.

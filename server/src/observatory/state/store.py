@@ -13,10 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from observatory.errors import SettingsError, StateError
 from observatory.state import sqlite
+from observatory.state.alerts import AlertRows
 from observatory.state.audit import AuditRows
+from observatory.state.budgets import BudgetRows
+from observatory.state.cost_anomalies import AnomalyRows
 from observatory.state.login_links import LinkRows
 from observatory.state.migration import migrate
+from observatory.state.people import PeopleRows
+from observatory.state.rules import RuleRows
 from observatory.state.sessions import SessionRows
+from observatory.state.silences import SilenceRows
 from observatory.state.tokens import TokenRows
 
 _LAST_S = 10
@@ -31,6 +37,12 @@ class Rows:
         self.login_links = LinkRows(session)
         self.sessions = SessionRows(session)
         self.audit = AuditRows(session)
+        self.people = PeopleRows(session)
+        self.alerts = AlertRows(session)
+        self.rules = RuleRows(session)
+        self.silences = SilenceRows(session)
+        self.budgets = BudgetRows(session)
+        self.cost_anomalies = AnomalyRows(session)
 
 
 class State:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -36,6 +36,9 @@ from observatory.tick.snapshots import DEFAULT_ENVIRONMENT, Snapshots
 _log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
+Also = Callable[[str, datetime], Iterable[Reading]]
+# Holds every rule against the snapshots of a round.
+Alerting = Callable[[Iterable[Snapshot], datetime], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Tick:
         knobs: how often, and how long a query may take.
         since: since when the server listens; None: from now on.
         recorder: keeps what each round found; None: nothing is kept.
+        alerting: holds the rules against what each round found; None: there are none.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class Tick:
         knobs: Knobs = Knobs(),
         since: datetime | None = None,
         recorder: Recorder | None = None,
+        alerting: Alerting | None = None,
     ) -> None:
         self._reader = reader
         self._catalogue = catalogue
@@ -98,9 +103,15 @@ class Tick:
         self._knobs = knobs
         self._since = since or clock.now()
         self._recorder = recorder
+        self._alerting = alerting
         self._presence = Presence((service.id for service in catalogue.services), self._since, knobs.environments)
         self._held: dict[tuple[str, str, str], Held] = {}
         self._probed: Mapping[tuple[str, str], Probed] = {}
+        self._also: dict[str, list[Also]] = {}
+
+    def also(self, area: str, readings: Also) -> None:
+        """Take readings of an area, by environment, from elsewhere than its query: those of what is kept in memory."""
+        self._also.setdefault(area, []).append(readings)
 
     async def run(self) -> None:
         """Rounds at the clock's pace until cancelled. A round that fails is logged and counted; the next one comes."""
@@ -136,8 +147,19 @@ class Tick:
         self._snapshots.publish(
             [self._snapshot(name, calls.get(name, NO_TRAFFIC), unread, reads, at) for name in names]
         )
+        await self._alert(at)
         await self._record(at)
         self._selfwatch.tick_s.observe(self._clock.monotonic() - started)
+
+    async def _alert(self, at: datetime) -> None:
+        if self._alerting is None:
+            return
+        try:
+            await self._alerting([each.snapshot for each in self._snapshots.all.values()], at)
+        except Exception:
+            # The next round finds the same changes again: what is not kept has not happened.
+            self._selfwatch.tick_failures.labels(area="alerting").inc()
+            _log.exception("the round's alerts were not kept")
 
     async def _record(self, at: datetime) -> None:
         if self._recorder is None:
@@ -212,7 +234,8 @@ class Tick:
             measured = areas.shape(area, (), (), at, self._since)
             seen = judge.failed(area.id, read.failure)
         else:
-            readings = (*read.readings.get(environment, ()), areas.services_alive(area, mine, at))
+            beside = [found for each in self._also.get(area.id, ()) for found in each(environment, at)]
+            readings = (*read.readings.get(environment, ()), areas.services_alive(area, mine, at), *beside)
             measured = areas.shape(area, readings, alive, at, self._since)
             silent = [sight.id for sight in mine if sight.load_state is LoadState.SILENT]
             down = [sight.id for sight in mine if self._probes(environment, sight.id).down]
