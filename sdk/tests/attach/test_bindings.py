@@ -36,7 +36,7 @@ MISTAKES = {
     FACT % ("payment", "rail: args.y, amount_usd: args.z, status: {path: args.s, map: {ok: paid}}"): "ok is 'paid'",
     FACT % ("payment", "rail: args, amount_usd: args.z"): "rail is 'args': it takes a path",
     FACT % ("payment", "rail: {path: args.a, value: b}, amount_usd: args.z"): "path or value, not both",
-    FACT % ("cost", "provider: args.a, category: {value: ai}"): "for cost also amount_usd",
+    FACT % ("cost", "provider: args.a, amount_usd: args.b"): "for cost also category",
 }
 
 
