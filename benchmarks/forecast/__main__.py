@@ -2,7 +2,9 @@
 
 A universe lives through past days twice, with what goes wrong in them and without. At hours through that history the
 rest of the day, of the week and of a month's last stretch is forecast from what came before, and compared with what
-came. The bar: the 80 % band holds between 70 % and 90 % of the time.
+came. The bar: the 80 % band holds between 70 % and 90 % of the time, at each horizon.
+
+The rule for the bands' width was chosen on seed 7, so another seed (`--seed 11`) is the fairer test.
 """
 
 from __future__ import annotations
@@ -70,12 +72,11 @@ def main() -> None:
         for horizon, tally in found.items():
             whole.setdefault(horizon, Tally()).add(tally)
     console.print(_table("both", whole))
-    every = Tally()
-    for tally in whole.values():
-        every.add(tally)
-    share = every.held[0.8] / every.count
-    said = "within" if 0.7 <= share <= 0.9 else "NOT within"
-    console.print(f"the 80 % band held {share:.1%} of {every.count} forecasts: {said} 70 % to 90 %")
+    # By horizon: bands too narrow for days and too wide for months would look right together.
+    for horizon, tally in whole.items():
+        share = tally.held[0.8] / tally.count
+        said = "within" if 0.7 <= share <= 0.9 else "NOT within"
+        console.print(f"{horizon}: the 80 % band held {share:.1%} of {tally.count} forecasts: {said} 70 % to 90 %")
 
 
 def _options() -> argparse.Namespace:
