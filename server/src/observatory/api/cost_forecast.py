@@ -70,7 +70,10 @@ Value = Annotated[str | None, Query(min_length=1, max_length=200)]
 
 
 class ForecastBand(BaseModel):
-    """A band. `held_ratio`: the share of earlier forecasts of this kind that such a band held; null: not tried yet."""
+    """A band. `held_ratio`: the share of earlier forecasts of this kind that such a band held; null: not tried yet.
+
+    The models were chosen by the same forecasts, so that the next ones hold somewhat less.
+    """
 
     level: float
     low_usd: float
