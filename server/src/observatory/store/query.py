@@ -15,6 +15,9 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from observatory.errors import StoreError
 from observatory.selfwatch import Selfwatch
 
+# An answer that a limit cut off is decoded up to there and a little further, which ends in one of these.
+_CUT_OFF = (UnicodeDecodeError, MemoryError, EOFError, IndexError)
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -69,10 +72,12 @@ class Reader:
         client = self._free.get()
         try:
             result = client.query(sql, parameters=parameters)
-        except ClickHouseError as error:
+            # Rows are decoded only when they are asked for, from what the connection still holds: so before it is free.
+            rows = Rows(tuple(result.column_names), cast(Sequence[tuple[Any, ...]], result.result_rows))
+        except (ClickHouseError, *_CUT_OFF) as error:
             self._selfwatch.reads.labels(result="failed").inc()
             raise StoreError(str(error)) from error
         finally:
             self._free.put(client)
         self._selfwatch.reads.labels(result="answered").inc()
-        return Rows(tuple(result.column_names), cast(Sequence[tuple[Any, ...]], result.result_rows))
+        return rows
