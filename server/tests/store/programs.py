@@ -195,7 +195,9 @@ def hash_early(folder: str) -> dict[str, Any]:
     store = opened(folder)
     sql = "SELECT count(), sum(cityHash64(formatRow('RowBinary', *))) FROM {} WHERE Environment = 'production'"
     late = "SELECT count() FROM {} WHERE Environment = 'later'"
-    answer = {table: rows(store, sql.format(table))[0] + rows(store, late.format(table))[0] for table in TABLES}
+    # The list of rolled hours is one for all environments.
+    told = [table for table in TABLES if table != "cost_rolls"]
+    answer = {table: rows(store, sql.format(table))[0] + rows(store, late.format(table))[0] for table in told}
     return closed(store, answer)
 
 

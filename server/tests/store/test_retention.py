@@ -63,4 +63,5 @@ def test_every_table_that_holds_telemetry_has_an_end() -> None:
     ends = clauses(Retention(), ["fact_orders"])
     assert ends["fact_orders"] == "toDateTime(Timestamp) + INTERVAL 90 DAY"
     assert ends["rollup_calls"] == "Timestamp + INTERVAL if(Resolution = 10, 7, 400) DAY"
-    assert len(ends) == 13
+    assert ends["cost_hours"] == ends["cost_rolls"] == "Hour + INTERVAL 400 DAY"
+    assert len(ends) == 15
