@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from string import Template
-from typing import Any
 
 from observatory import slo
 from observatory.alerting.anomalies import Anomalies
@@ -17,7 +16,7 @@ from observatory.alerting.scene import Row, Told
 from observatory.areas import select
 from observatory.catalogue import Catalogue
 from observatory.errors import StoreError
-from observatory.model import Indicator, Reading
+from observatory.model import Reading
 from observatory.selfwatch import Selfwatch
 from observatory.slo import Burn, Counts, Windows
 from observatory.store import Reader
@@ -236,13 +235,3 @@ class Inputs:
 
 def _second(at: datetime) -> str:
     return select.text(at)[:19]
-
-
-def indicators_of(rules: Iterable[Rule]) -> Mapping[str, Indicator]:
-    """The indicators that rules look at, by id."""
-    found: dict[str, Any] = {}
-    for rule in rules:
-        indicator = getattr(rule.condition, "indicator", None)
-        if indicator is not None:
-            found[indicator.id] = indicator
-    return found

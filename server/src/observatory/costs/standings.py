@@ -36,6 +36,8 @@ EVERY_S = 5.0
 # A standing that is older says nothing of now.
 STALE = timedelta(seconds=60)
 _MONTH_OLD = timedelta(minutes=5)
+# What the store could not answer in its time is not asked again at once: that would be all it does.
+_REST = timedelta(seconds=45)
 MOST_BUDGETS = 500
 # Each environment is read by itself every few seconds.
 MOST_ENVIRONMENTS = 20
@@ -83,6 +85,7 @@ class Standings:
         self._months: dict[str, Measurement] = {}
         # Where the month is forecast without a budget too.
         self._watched: set[str] = set()
+        self._rests: dict[str, datetime] = {}
         self._lock = asyncio.Lock()
 
     async def load(self) -> None:
@@ -114,11 +117,14 @@ class Standings:
                 _log.warning("budgets could not be read: %s", error)
             budgeted = {each.environment for each in self._budgets.values()}
             for environment in budgeted | self._watched:
-                if environment not in budgeted and not self._grew_old(environment):
+                now = self._clock.now()
+                resting = now < self._rests.get(environment, now)
+                if resting or (environment not in budgeted and not self._grew_old(environment)):
                     continue
                 try:
                     await self._look(environment)
                 except ObservatoryError as error:
+                    self._rests[environment] = now + _REST
                     _log.warning("the budgets of %s could not be looked at: %s", environment, error)
 
     def _grew_old(self, environment: str) -> bool:
