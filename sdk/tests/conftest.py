@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import observatory_sdk as obs
+from observatory_sdk import pipeline
 from observatory_sdk.facts.readings import BOARD
 from observatory_sdk.guard import LOSSES
 from observatory_sdk.heartbeat import HEARTBEATS
@@ -101,6 +102,9 @@ def _strict() -> Iterator[None]:
     LOSSES.forget()
     yield
     obs.strict(False)
+    if pipeline._live is not None:
+        # A test that failed before its end takes no other with it.
+        pipeline._live.shutdown(1)
     _forget()
 
 

@@ -126,7 +126,7 @@ async def client(name: str, server: ExchangeServer, package: str = "ccxt.async_s
         await made.close()
 
 
-async def until(check: Callable[[], bool], seconds: float = 15) -> None:
+async def until(check: Callable[[], bool], seconds: float = 40) -> None:
     async with asyncio.timeout(seconds):
         while not check():
             await asyncio.sleep(0.05)

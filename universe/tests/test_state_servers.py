@@ -66,7 +66,7 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-async def all_end(pids: list[int], within_s: float = 10.0) -> None:
+async def all_end(pids: list[int], within_s: float = 40.0) -> None:
     async with asyncio.timeout(within_s):
         while any(map(is_running, pids)):
             await asyncio.sleep(0.02)

@@ -81,7 +81,7 @@ async def test_a_server_that_is_gone_is_unknown_and_not_zero(looking: Any, nobod
 async def test_a_server_that_hangs_costs_its_timeout(looking: Any, mute: int) -> None:
     seen = await looking(entry(mute, timeout_s=0.2)).again()
     assert seen.standing.reason is Reason.TIMEOUT
-    assert 0.15 < seen.standing.duration_s < 1
+    assert 0.15 < seen.standing.duration_s < 10
 
 
 async def test_what_is_no_redis_is_malformed(looking: Any) -> None:

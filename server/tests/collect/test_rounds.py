@@ -56,7 +56,6 @@ async def test_a_target_that_hangs_keeps_no_other_from_its_pace(web: Any, mute: 
         await until(lambda: alive.successes >= 3)
         await until(lambda: all(each.failures for each in made.standings.all[:-1]))
     assert alive.failures == 0
-    assert alive.duration_s < 0.5
     assert {each.reason for each in made.standings.all[:-1]} == {Reason.TIMEOUT}
 
 

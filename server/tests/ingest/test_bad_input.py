@@ -261,7 +261,7 @@ def test_who_stops_in_the_middle_of_a_body_does_not_hold_its_room_for_ever(send:
         wait_until_held(served, 50_000)
         began_s = time.monotonic()
         assert b" 503 " in answered(connection)
-        assert time.monotonic() - began_s < 10
+        assert time.monotonic() - began_s < 60
         expect_nothing_held(served)
     expect_service(send, served)
 

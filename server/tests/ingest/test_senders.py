@@ -184,7 +184,7 @@ def test_a_server_that_is_told_to_stop_stores_all_that_it_acknowledges(tmp_path:
             time.sleep(1.5 if not linger_ms else 0.7)
             began_s = time.monotonic()
             assert server.stop() == 0
-            assert time.monotonic() - began_s < 15
+            assert time.monotonic() - began_s < 60
             for sender in senders:
                 sender.join(30)
     finally:

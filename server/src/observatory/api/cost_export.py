@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Literal
+from functools import partial
+from typing import IO, Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.background import BackgroundTask
 
 from observatory.api import cost_asked
 from observatory.api.access import require
@@ -18,7 +23,7 @@ from observatory.api.deep_dives import Environment, expect_environment
 from observatory.api.ranges import Range, Ranged
 from observatory.api.snapshot import ANSWERS
 from observatory.auth import READ
-from observatory.costs import DIMENSIONS, Ledger, Spent
+from observatory.costs import DIMENSIONS, Ledger, Spent, pieces
 from observatory.tick import DEFAULT_ENVIRONMENT
 
 router = APIRouter(
@@ -27,6 +32,7 @@ router = APIRouter(
 
 _BY = ("category", "provider", "model", "service", "feature", "user", "cohort", "strategy")
 _KNOWN = {"environment", "window", "from", "to", "as_of", "step", *DIMENSIONS}
+_HELD_BYTES, _SENT_BYTES = 8 << 20, 1 << 16
 _STEPS_S = {"hour": 3_600, "day": 86_400}
 _CATEGORIES = {"ai": "AI and Machine Learning", "infrastructure": "Compute", "communication": "Integration"}
 # FOCUS has no column for what it does not know; its custom columns begin with x_.
@@ -80,19 +86,41 @@ async def export(
     expect_environment(request, environment)
     ledger: Ledger = request.app.state.ledger
     book = ledger.book.version
-    rows = await ledger.spent(environment, asked.start, asked.end, _BY, _STEPS_S[step], only)
-    text = _csv(_row(row, environment, asked, _STEPS_S[step], book) for row in rows)
-    headers = {"Content-Disposition": 'attachment; filename="costs.csv"', "Cache-Control": "private, no-cache"}
-    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+    step_s = _STEPS_S[step]
+    # Written down before it is answered: what fails in the middle is an error, and not half a file.
+    file = tempfile.SpooledTemporaryFile(max_size=_HELD_BYTES)  # noqa: SIM115 - closed once it is sent
+    try:
+        await asyncio.to_thread(_write, file, [COLUMNS])
+        async for rows in pieces.spent(ledger, environment, asked.start, asked.end, _BY, step_s, only):
+            await asyncio.to_thread(_write, file, (_row(row, environment, asked, step_s, book) for row in rows))
+        length = file.tell()
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    headers = {
+        "Content-Disposition": 'attachment; filename="costs.csv"',
+        "Cache-Control": "private, no-cache",
+        "Content-Length": str(length),
+    }
+    return StreamingResponse(
+        iter(partial(file.read, _SENT_BYTES), b""),
+        media_type="text/csv; charset=utf-8",
+        headers=headers,
+        background=BackgroundTask(file.close),
+    )
 
 
-def _csv(rows: Iterable[Sequence[object]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
+def _write(file: IO[bytes], rows: Iterable[Sequence[object]]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
     for row in rows:
         writer.writerow([_cell(value) for value in row])
-    return out.getvalue()
+        if text.tell() > _SENT_BYTES:
+            file.write(text.getvalue().encode())
+            text.seek(0)
+            text.truncate()
+    file.write(text.getvalue().encode())
 
 
 def _cell(value: object) -> object:

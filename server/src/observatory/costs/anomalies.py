@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 # Telemetry of a minute is waited for so long after its end.
 SOURCE = "fact_ai_calls and fact_cost_charges, compared with up to a day before"
 _LATE_S = 20
+_PIECE_MIN = 60
 # Older than this the figure says nothing of now.
 _OLD = timedelta(minutes=10)
 _MOST_ENVIRONMENTS = 8
@@ -244,12 +245,13 @@ class CostAnomalies:
             watched = self._watched[environment] = _Watched(watch, Cases(watch), first, {})
         if watched.next > last:
             return
-        # After a long stop only as much as the memory holds.
+        # After a long stop only as much as the memory holds. Piece by piece: a read returns so many rows at most.
         first = max(watched.next, last - self._terms.reference_min + 1)
-        read = await flows.read(self._reader, self._ledger.book, environment, _at(first), _at(last + 1), MINUTE_S)
-        ended = await asyncio.to_thread(_walk, watched, read, first, last)
-        for case in ended:
-            await self._report(environment, watched, case, last)
+        for begin in range(first, last + 1, _PIECE_MIN):
+            end = min(begin + _PIECE_MIN, last + 1)
+            read = await flows.read(self._reader, self._ledger.book, environment, _at(begin), _at(end), MINUTE_S)
+            for case in await asyncio.to_thread(_walk, watched, read, begin, end - 1):
+                await self._report(environment, watched, case, end - 1)
         for case in watched.cases.open:
             await self._report(environment, watched, case, last)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +11,10 @@ from typing import Any
 
 from observatory.costs import sources
 from observatory.costs.ledger import Ledger, Spent
+from observatory.errors import StoreError
 from observatory.store import Reader
 
+_log = logging.getLogger(__name__)
 WHO = ("user", "conversation", "feature", "model")
 _KEPT = ("category", "provider", "service", "feature")
 _MOST = 3
@@ -95,8 +98,13 @@ async def look(
     only = {name: value for name, value in scope.items() if name in _KEPT and value}
     behind: list[Behind] = []
     for dimension in WHO:
-        now = await ledger.spent(environment, *span, (dimension,), only=only)
-        usual = await ledger.spent(environment, before, span[0], (dimension,), only=only)
+        try:
+            now = await ledger.spent(environment, *span, (dimension,), only=only)
+            usual = await ledger.spent(environment, before, span[0], (dimension,), only=only)
+        except StoreError as error:
+            # Too many users or conversations to name one: the anomaly is told all the same.
+            _log.warning("who is behind a cost anomaly, by %s, could not be read: %s", dimension, error)
+            continue
         behind += _compared(dimension, now, usual, span, before)
     if only.get("category", "ai") != "ai":
         return Evidence(tuple(behind))

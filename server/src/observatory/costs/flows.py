@@ -13,19 +13,15 @@ from observatory.costs.book import EXACT, KINDS, Book, total
 from observatory.store import Reader
 
 AI = "ai"
-# Cells read at most: what lies beyond would be noise in any case.
-_MOST_ROWS = 200_000
 _CHARGES = """SELECT {step} AS Step, toString(Category) AS Category, Provider, Unit, Service, Feature,
     count() AS Calls, sum(AmountUsd) AS Usd,
     countIf(c.Quantity > 0) AS Told, sumIf(c.Quantity, c.Quantity > 0) AS Amount
 FROM fact_cost_charges AS c
 WHERE {ranges} AND Environment = {{environment:String}} AND isNotNull(AmountUsd)
-GROUP BY Step, Category, Provider, Unit, Service, Feature
-LIMIT {most}"""
+GROUP BY Step, Category, Provider, Unit, Service, Feature"""
 _CALLS = """SELECT {step} AS Step, Provider, Model, Band, Service, Feature, sum(r.Counted) AS Calls, {tokens}
 FROM ({rows}) AS r WHERE r.Counted > 0
-GROUP BY Step, Provider, Model, Band, Service, Feature
-LIMIT {most}"""
+GROUP BY Step, Provider, Model, Band, Service, Feature"""
 
 
 class Cell(NamedTuple):
@@ -79,9 +75,9 @@ async def read(
     whole_s = int(since.timestamp())
     tokens = ", ".join(f"sum(r.{name}) AS {name}" for name in sources.TOKENS)
     rows = sources.facts(ranges, book.steps, "Environment = {environment:String}", fine=False)
-    calls = _CALLS.format(step=_step("r.At", whole_s, step_s), tokens=tokens, rows=rows, most=_MOST_ROWS)
+    calls = _CALLS.format(step=_step("r.At", whole_s, step_s), tokens=tokens, rows=rows)
     within = sources.within_any(ranges)
-    charges = _CHARGES.format(step=_step("Timestamp", whole_s, step_s), ranges=within, most=_MOST_ROWS)
+    charges = _CHARGES.format(step=_step("Timestamp", whole_s, step_s), ranges=within)
     bound = {"environment": environment}
     flows = [_call(row, book) for row in (await reader.read(calls, bound)).dicts()]
     return flows + [_charge(row) for row in (await reader.read(charges, bound)).dicts()]
