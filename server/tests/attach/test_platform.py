@@ -113,6 +113,16 @@ def reporting(server: Serving) -> dict[str, dict[str, Any]]:
         time.sleep(0.2)
 
 
+def connected(server: Serving) -> dict[str, Any]:
+    """The graph, once it has every edge: calls arrive later than heartbeats; what it is after a minute, if not."""
+    until = time.monotonic() + 60
+    while True:
+        found = read(server, "topology")
+        if {(edge["from"], edge["to"]) for edge in found["edges"]} >= throwaway.edges() or time.monotonic() > until:
+            return found
+        time.sleep(0.2)
+
+
 @pytest.fixture(scope="module")
 def look(tmp_path_factory: pytest.TempPathFactory) -> Look:
     folder = tmp_path_factory.mktemp("attached")
@@ -121,7 +131,7 @@ def look(tmp_path_factory: pytest.TempPathFactory) -> Look:
             assert process.stdout is not None
             assert process.stdout.readline() == "standing\n", process.communicate("")
             services = reporting(server)
-            health, topology = read(server, "system-health"), read(server, "topology")
+            health, topology = read(server, "system-health"), connected(server)
             printed = process.communicate("", timeout=30)
             assert process.returncode == 0
         assert server.stop() == 0
