@@ -54,9 +54,9 @@ def _script(page: str, home: Path) -> str:
 
 
 def _until(server: Serving, path: str, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while True:
-        answer = httpx.get(f"{server.url}/api/v1/monitoring/{path}", headers=server.headers, timeout=10)
+        answer = httpx.get(f"{server.url}/api/v1/monitoring/{path}", headers=server.headers, timeout=60)
         body: dict[str, Any] = answer.json()
         if answer.is_success and fits(body):
             return body

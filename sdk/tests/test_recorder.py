@@ -257,7 +257,7 @@ def test_what_threads_write_at_once_is_all_there() -> None:
 
 
 def _written_by_four(span: trace.Span) -> None:
-    together = Barrier(4, timeout=10)
+    together = Barrier(4, timeout=60)
 
     def write(writer: int) -> None:
         together.wait()
@@ -285,7 +285,7 @@ def test_where_opentelemetry_is_switched_off_nothing_is_recorded(monkeypatch: py
 
 def test_a_span_ends_once(bench: Bench) -> None:
     span = bench.ours.start_span("call", record_exception=False, set_status_on_exception=False)
-    together = Barrier(4, timeout=10)
+    together = Barrier(4, timeout=60)
 
     def end() -> None:
         together.wait()

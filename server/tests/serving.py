@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-START_S = 60
+START_S = 150
 STOP_S = 30
 _READ = """
 import json, sys

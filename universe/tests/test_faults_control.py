@@ -454,7 +454,7 @@ def test_the_menu_works_in_a_real_terminal(there: tuple[str, Faults]) -> None:
 
 
 def _until(terminal: int, wanted: str) -> str:
-    shown, until = "", time.monotonic() + 20
+    shown, until = "", time.monotonic() + 90
     while wanted not in shown:
         ready, _, _ = select.select([terminal], [], [], max(0.0, until - time.monotonic()))
         assert ready, shown

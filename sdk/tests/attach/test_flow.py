@@ -233,7 +233,7 @@ def test_a_request_of_each_client_brings_trace_caller_feature_user_and_decision(
 
 
 def _until_open(port: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 5).close()

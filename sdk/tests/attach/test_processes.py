@@ -131,7 +131,7 @@ def _instance(each: Any) -> str:
     return keys["service.instance.id"]
 
 
-def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+def until(condition: Callable[[], object], timeout_s: float = 90.0) -> None:
     """Wait for something to come true."""
     deadline = time.monotonic() + timeout_s
     while not condition():
@@ -147,10 +147,10 @@ def free_port() -> int:
 
 
 def ask(port: int) -> str:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
                 return str(answer.read().decode())
         except OSError:
             assert time.monotonic() < deadline, "the server did not start"
@@ -160,7 +160,7 @@ def ask(port: int) -> str:
 def asked_of_both(port: int) -> list[str]:
     """The process ids that answered, at least two."""
     found = [ask(port)]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while len(set(found)) < 2:
         assert time.monotonic() < deadline, "only one worker answers"
         found.append(ask(port))

@@ -14,6 +14,8 @@ import pytest
 from observatory import areas
 from observatory.areas import deepdive
 from observatory.areas.assess import Span
+from observatory.costs import Ledger
+from observatory.costs.book import Book
 from observatory.costs.prices import Tokens, price
 from observatory.store import Store
 
@@ -66,7 +68,9 @@ def dive(store: Store, sender: Any) -> Callable[..., Any]:
         area = next(each for each in areas.load() if each.id == "costs")
         found = next(each for each in deepdive.load(area) if each.path == path)
         span = Span(sender.at, window_s, sender.at - timedelta(days=1))
-        shown = await deepdive.read(area, found, store.reader, sender.environment, span, only=only)
+        shown = await deepdive.read(
+            area, found, store.reader, sender.environment, span, only=only, ledger=Ledger(store.reader, Book())
+        )
         return {each.section.id: each.rows or each.numbers for each in shown}
 
     return run

@@ -103,8 +103,8 @@ def read(server: Serving, path: str) -> dict[str, Any]:
 
 
 def reporting(server: Serving) -> dict[str, dict[str, Any]]:
-    """The services, once each that has code reports; what they are after a minute, if not."""
-    until = time.monotonic() + 60
+    """The services, once each that has code reports; what they are after a while, if not."""
+    until = time.monotonic() + 90
     while True:
         found = {each["id"]: each for each in read(server, "services")["items"]}
         late = [name for name in OWN - HUBS if found[name]["load_state"] != "reporting"]
@@ -114,8 +114,8 @@ def reporting(server: Serving) -> dict[str, dict[str, Any]]:
 
 
 def connected(server: Serving) -> dict[str, Any]:
-    """The graph, once it has every edge: calls arrive later than heartbeats; what it is after a minute, if not."""
-    until = time.monotonic() + 60
+    """The graph, once it has every edge: calls arrive later than heartbeats; what it is after a while, if not."""
+    until = time.monotonic() + 90
     while True:
         found = read(server, "topology")
         if {(edge["from"], edge["to"]) for edge in found["edges"]} >= throwaway.edges() or time.monotonic() > until:

@@ -13,7 +13,7 @@ import yaml
 from serving import Serving, serving
 
 
-def until(found: Callable[[], Any], wait_s: float = 40) -> Any:
+def until(found: Callable[[], Any], wait_s: float = 90) -> Any:
     deadline = time.monotonic() + wait_s
     while not (answer := found()):
         assert time.monotonic() < deadline, "waited in vain"

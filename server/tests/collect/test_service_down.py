@@ -37,7 +37,7 @@ def read(server: Serving, path: str) -> dict[str, Any]:
     return found
 
 
-def until(found: Callable[[], Any], wait_s: float = 40) -> Any:
+def until(found: Callable[[], Any], wait_s: float = 90) -> Any:
     deadline = time.monotonic() + wait_s
     while not (answer := found()):
         assert time.monotonic() < deadline, "waited in vain"

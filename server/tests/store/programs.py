@@ -157,7 +157,7 @@ def take(folder: str, facts: str, asked: str) -> list[list[Any]]:
 
 
 def _wait(done: Any) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 90
     while not done() and time.monotonic() < until:
         time.sleep(0.1)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -18,6 +18,7 @@ from observatory.api.ranges import Range, Ranged, Step, seconds
 from observatory.api.snapshot import ANSWERS, send
 from observatory.auth import READ
 from observatory.costs import DIMENSIONS, Ledger, Spent
+from observatory.costs.ledger import together
 from observatory.errors import InvalidRequest
 from observatory.tick import DEFAULT_ENVIRONMENT
 
@@ -27,7 +28,7 @@ router = APIRouter(
 
 MOST_STEPS = 1_500
 # Whose absence is told: what nobody is named for.
-_NAMED = ("user", "cohort", "feature", "service")
+_NAMED = ("cohort", "feature", "service")
 _KNOWN = {"environment", "window", "from", "to", "as_of", "by", "step", "order", "limit", *DIMENSIONS}
 _AT = "2026-01-20T03:00:00.000Z"
 _COUNTS: dict[str, Any] = {
@@ -139,9 +140,13 @@ async def show(
     expect_environment(request, environment)
     names, step_s = cost_asked.dimensions(by), _step_s(asked, step)
     ledger: Ledger = request.app.state.ledger
-    rows = await ledger.spent(environment, asked.start, asked.end, names, step_s, only)
-    total = await cost_asked.whole(ledger, environment, asked, only)
-    past = await _before(ledger, environment, asked, names if step_s is None else None, only)
+    # Sums over any dimension are equal, so that the rows tell the total.
+    rows, before, nameless = await asyncio.gather(
+        ledger.spent(environment, asked.start, asked.end, names, step_s, only),
+        ledger.spent(environment, asked.start - (asked.end - asked.start), asked.start, names, only=only),
+        _nameless(ledger, environment, asked, only),
+    )
+    total, past = together(rows), {} if step_s else {row.key: row for row in before}
     items = [_item(row, names, total, past) for row in rows]
     if step_s is None:
         items += [_gone(key, names, spent) for key, spent in past.items() if key not in {row.key for row in rows}]
@@ -155,7 +160,7 @@ async def show(
         "step_s": step_s,
         "by": list(names),
         "price_book": ledger.book.version,
-        "total": await _total(ledger, environment, asked, only, total),
+        "total": _total(total, together(before), nameless),
         "items": items[:limit],
         "more": max(0, len(items) - limit),
         "provenance": cost_asked.provenance(asked, [total] if total else []),
@@ -172,14 +177,20 @@ def _step_s(asked: Range, step: str | None) -> int | None:
     return step_s
 
 
-async def _before(
-    ledger: Ledger, environment: str, asked: Range, names: Sequence[str] | None, only: Mapping[str, str]
-) -> Mapping[tuple[str, ...], Spent]:
-    if names is None:
-        return {}
-    past = replace(asked, start=asked.start - (asked.end - asked.start), end=asked.start)
-    rows = await ledger.spent(environment, past.start, past.end, names, only=only)
-    return {row.key: row for row in rows}
+async def _nameless(ledger: Ledger, environment: str, asked: Range, only: Mapping[str, str]) -> Mapping[str, Decimal]:
+    """By dimension, what was spent and names none."""
+    # Users are many: only what names none of them is read. A filter by user has named one.
+    nobody = None if only.get("user") else ledger.spent(environment, asked.start, asked.end, only={**only, "user": ""})
+    rows, of_nobody = await asyncio.gather(
+        ledger.spent(environment, asked.start, asked.end, _NAMED, only=only), nobody or asyncio.sleep(0, [])
+    )
+    return {
+        "user": sum((row.usd or Decimal(0) for row in of_nobody), Decimal(0)),
+        **{
+            name: sum((row.usd or Decimal(0) for row in rows if not row.key[place]), Decimal(0))
+            for place, name in enumerate(_NAMED)
+        },
+    }
 
 
 def _item(
@@ -215,21 +226,13 @@ def _change(now: Decimal | None, before: Decimal | None, known: bool) -> float |
     return float(now - (before or Decimal(0)))
 
 
-async def _total(
-    ledger: Ledger, environment: str, asked: Range, only: Mapping[str, str], total: Spent | None
-) -> Mapping[str, Any]:
-    rows = await ledger.spent(environment, asked.start, asked.end, _NAMED, only=only)
-    past = await _before(ledger, environment, asked, (), only)
-    before = next(iter(past.values())).usd if past else None
-    nameless = {
-        name: sum((row.usd or Decimal(0) for row in rows if not row.key[place]), Decimal(0))
-        for place, name in enumerate(_NAMED)
-    }
+def _total(total: Spent | None, past: Spent | None, nameless: Mapping[str, Decimal]) -> Mapping[str, Any]:
+    before = past.usd if past else None
     spent = total.usd if total else None
     return {
         **cost_asked.counts(total),
         "before_usd": cost_asked.usd(before),
-        "change_usd": _change(spent, before, bool(past)),
+        "change_usd": _change(spent, before, past is not None),
         "unpriced_ratio": cost_asked.share(total.calls_unpriced if total else None, total.calls if total else None),
         "untold_ratio": cost_asked.share(total.calls_untold if total else None, total.calls if total else None),
         "unattributed_ratio": {name: cost_asked.share(usd, spent) for name, usd in nameless.items()},

@@ -104,7 +104,7 @@ async def _read(
     span = Span(asked.end, asked.window_s, state.listening_since)
     alive = None if asked.past else _alive(state.snapshots.of(environment), asked.end)
     shown, steps = await asyncio.gather(
-        deepdive.read(definition, found, state.store.reader, environment, span, alive, only),
+        deepdive.read(definition, found, state.store.reader, environment, span, alive, only, state.ledger),
         _steps(state, definition, found, only, environment, span, step_s),
     )
     return _Answer(asked, shown, steps)
@@ -122,7 +122,7 @@ async def _steps(
     """The history of every number of the area's own; None when no step was asked for."""
     if step_s is None:
         return None
-    sections = (each for each in found.sections if only in (None, each.id) and not each.members and not each.rows)
+    sections = (each for each in found.sections if only in (None, each.id) and not each.members and not each.lists)
     names = {f"{definition.id}.{name}" for section in sections for name in section.numbers.values()}
     if not names:
         return {}
@@ -197,7 +197,7 @@ def _section(
     definition: Definition, answer: _Answer, shown: Shown, filters: Mapping[str, str], limit: int, after: int
 ) -> Mapping[str, Any]:
     section, asked = shown.section, answer.asked
-    if not section.members and not section.rows:
+    if not section.members and not section.lists:
         return {
             **{field: health_json.number(each) for field, each in shown.numbers.items()},
             "provenance": {field: health_json.provenance(each) for field, each in shown.numbers.items()},
@@ -207,7 +207,7 @@ def _section(
     page = fitting[after : after + limit]
     more = len(fitting) > after + limit
     listed = {"items": [_row(row, section.numbers) for row in page], "next": _cursor(after + limit) if more else None}
-    if not section.rows:
+    if not section.lists:
         return listed
     # A plain row says where it is from once for all of them.
     of_all = {

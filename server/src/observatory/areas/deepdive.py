@@ -2,6 +2,7 @@
 
 - path: trading
   sentence: Orders, venue by venue.
+  numbers_at_most: 1h          # optional: numbers of indicators look back so far at most, however long the range
   sections:
     - id: execution            # one value each: indicators of the whole area
       numbers: {success_rate: execution_success}
@@ -14,13 +15,18 @@
       at_least: 1d             # optional: looks back so far at least
       columns: {order_id: client's id of the order, age_s: seconds since its state was lost}
       then: aged               # optional: a function of the area's `sections.py` that is handed the rows and the span
+    - id: models               # rows of what the ledger of costs tells
+      asks: [spent]            # names in `READS` of the area's `sections.py`; sections that ask the same share one read
+      then: models             # is handed what each of them told, by name, and the span
+      source: the ledger
+      columns: {model: the model, cost_usd: what it cost}
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
@@ -32,14 +38,16 @@ from observatory.areas import presence, select
 from observatory.areas.assess import Span, read_range, shape
 from observatory.areas.definition import Definition, DefinitionError, length_s
 from observatory.areas.readings import Readings
+from observatory.costs import Ledger
 from observatory.model import Indicator, Measurement
 from observatory.store import Reader
 
 MOST_ROWS = 1_000
-_KEYS = {"id", "sentence", "numbers", "members", "rows", "columns", "source", "then", "at_least"}
+_KEYS = {"id", "sentence", "numbers", "members", "rows", "asks", "columns", "source", "then", "at_least"}
 
 Row = Mapping[str, Any]
-Then = Callable[[Sequence[Row], Span], Sequence[Row]]
+Then = Callable[[Any, Span], Sequence[Row]]
+Ask = Callable[[Ledger, str, Span], Awaitable[Sequence[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ class Section:
         source: the tables that `rows` reads.
         at_least_s: seconds that `rows` looks back at least, however short the range.
         then: what is done with the rows before they are shown.
+        asks: reads of the ledger by name; empty: none.
     """
 
     id: str
@@ -67,6 +76,12 @@ class Section:
     source: str
     at_least_s: int = 0
     then: Then | None = None
+    asks: Mapping[str, Ask] = field(default_factory=dict)
+
+    @property
+    def lists(self) -> bool:
+        """Whether it holds plain rows, and not numbers of indicators."""
+        return bool(self.rows or self.asks)
 
 
 # Compared by identity, like the area it belongs to.
@@ -78,6 +93,7 @@ class DeepDive:
     path: str
     sentence: str
     sections: tuple[Section, ...]
+    numbers_at_most_s: int | None = None
 
     @property
     def filters(self) -> tuple[str, ...]:
@@ -122,6 +138,7 @@ async def read(
     span: Span,
     alive: Collection[str] | None = (),
     only: str | None = None,
+    ledger: Ledger | None = None,
 ) -> tuple[Shown, ...]:
     """What a deep dive shows.
 
@@ -133,6 +150,7 @@ async def read(
         span: the range of time.
         alive: services whose heartbeat was fresh at its end; None: the store is asked.
         only: id of the one section to read; None: all.
+        ledger: what was spent; needed where a section asks it.
 
     Raises:
         StoreError: the store refused a query or took too long.
@@ -141,13 +159,18 @@ async def read(
     names = frozenset(
         name for section in sections for field in section.numbers.values() for name in _reads(definition, field)
     )
-    readings, fresh, rows = await asyncio.gather(
+    whole = span
+    if found.numbers_at_most_s is not None:
+        span = replace(span, window_s=min(span.window_s, found.numbers_at_most_s))
+    readings, fresh, rows, asked = await asyncio.gather(
         read_range(definition, reader, names, environment, span),
         _alive(definition, reader, environment, span) if names and alive is None else _known(alive or ()),
-        _listed(definition, sections, reader, environment, span),
+        _listed(definition, sections, reader, environment, whole),
+        _asked(sections, ledger, environment, whole),
     )
     measured = shape(definition, readings, fresh, span.end, span.listening).readings if names else ()
     shaped = Readings(definition.id, measured)
+    rows = {**rows, **asked}
     return tuple(_shown(definition, section, shaped, rows.get(section.id, ()), span) for section in sections)
 
 
@@ -165,7 +188,7 @@ def indicator(definition: Definition, name: str) -> Indicator:
 
 
 def _shown(definition: Definition, section: Section, readings: Readings, rows: Sequence[Row], span: Span) -> Shown:
-    if section.rows:
+    if section.lists:
         return Shown(section, {}, rows)
     if not section.members:
         numbers = {field: readings.whole(name) for field, name in section.numbers.items()}
@@ -209,6 +232,26 @@ async def _listed(
     return {each.id: _finished(each, found[each.rows, spans[each.id].window_s], spans[each.id]) for each in listed}
 
 
+async def _asked(
+    sections: Iterable[Section], ledger: Ledger | None, environment: str, span: Span
+) -> Mapping[str, Sequence[Row]]:
+    """The rows of the sections that ask the ledger, by section; each read is made once."""
+    asking = [section for section in sections if section.asks]
+    reads = {name: ask for section in asking for name, ask in section.asks.items()}
+    if not reads:
+        return {}
+    if ledger is None:
+        raise ValueError("the ledger is needed to show what was spent")
+    told = dict(
+        zip(reads, await asyncio.gather(*(ask(ledger, environment, span) for ask in reads.values())), strict=True)
+    )
+    return {
+        section.id: section.then({name: told[name] for name in section.asks}, span)[:MOST_ROWS]
+        for section in asking
+        if section.then
+    }
+
+
 def _finished(section: Section, rows: Sequence[Row], span: Span) -> Sequence[Row]:
     return (section.then(rows, span) if section.then else rows)[:MOST_ROWS]
 
@@ -243,16 +286,21 @@ def _deep_dive(definition: Definition, entry: Mapping[str, Any]) -> DeepDive:
     names = [section.id for section in sections]
     if len(set(names)) != len(names):
         raise DefinitionError(f"{definition.id}: {entry['path']} has a section twice")
-    return DeepDive(definition.id, str(entry["path"]), str(entry["sentence"]), sections)
+    where = f"{definition.id}: {entry['path']}"
+    at_most_s = length_s(str(entry["numbers_at_most"]), where) if "numbers_at_most" in entry else None
+    return DeepDive(definition.id, str(entry["path"]), str(entry["sentence"]), sections, at_most_s)
 
 
 def _section(definition: Definition, path: str, entry: Mapping[str, Any]) -> Section:
     where = f"{definition.id}: section {entry.get('id')!r} of {path}"
     if unknown := set(entry) - _KEYS:
         raise DefinitionError(f"{where}: unknown field {', '.join(sorted(unknown))}")
-    if ("rows" in entry) == ("numbers" in entry):
-        raise DefinitionError(f"{where}: needs either rows or numbers")
-    if "rows" in entry and not (entry.get("columns") and entry.get("source")):
+    kinds = {"rows", "numbers", "asks"} & set(entry)
+    if len(kinds) != 1:
+        raise DefinitionError(f"{where}: needs either rows, asks or numbers")
+    if "asks" in entry and "then" not in entry:
+        raise DefinitionError(f"{where}: asks need a function that makes rows")
+    if kinds != {"numbers"} and not (entry.get("columns") and entry.get("source")):
         raise DefinitionError(f"{where}: rows need columns and a source")
     numbers = dict(entry.get("numbers", {}))
     for name in numbers.values():
@@ -267,6 +315,7 @@ def _section(definition: Definition, path: str, entry: Mapping[str, Any]) -> Sec
         source=str(entry.get("source", "")),
         at_least_s=length_s(str(entry["at_least"]), where) if "at_least" in entry else 0,
         then=_then(definition, where, entry.get("then")),
+        asks={str(name): _ask(definition, where, str(name)) for name in entry.get("asks", ())},
     )
 
 
@@ -285,3 +334,10 @@ def _then(definition: Definition, where: str, name: str | None) -> Then | None:
     if made is None:
         raise DefinitionError(f"{where}: sections.py has no {name}")
     return made
+
+
+def _ask(definition: Definition, where: str, name: str) -> Ask:
+    known: Mapping[str, Ask] = import_module(f"{__package__}.{definition.id}.sections").READS
+    if name not in known:
+        raise DefinitionError(f"{where}: sections.py reads no {name}")
+    return known[name]

@@ -136,9 +136,10 @@ class Book:
         """Minutes of the day (UTC) at which some model has another price, ascending."""
         return _listed_minutes()
 
-    def changes(self, since: datetime, until: datetime) -> tuple[datetime, ...]:
-        """When within the range some price starts, ascending."""
-        return tuple(at for at in sorted({*_listed_starts(), *self.file.starts}) if since < at < until)
+    @property
+    def changes(self) -> tuple[datetime, ...]:
+        """When some price starts, ascending."""
+        return tuple(sorted({*_listed_starts(), *self.file.starts}))
 
     def units(self, provider: str, model: str, band: int, at: datetime) -> Units | None:
         """What one more token of each kind costs, in USD, then the call itself; None when no price is known.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -21,8 +21,10 @@ DIMENSIONS = (
     *("conversation", "trace", "signal"),
 )
 MOST_FINE = timedelta(days=8)
-# A model that is seen first between the two reads makes them start again.
+# Prices that a read needs are kept for the next. A model that is seen first makes both reads start again.
 _TRIES = 3
+_MOST_PRICES = 1_000
+_AMOUNTS = ("usd", "ai_usd", "charged_usd")
 # Fewer whole hours than this are read from the facts as fast.
 _LEAST_ROLLED = timedelta(hours=6)
 
@@ -79,6 +81,7 @@ class Ledger:
     def __init__(self, reader: Reader, prices: Book | Shelf) -> None:
         self._reader = reader
         self._shelf = prices
+        self._priced: tuple[Book | None, dict[int, Units | None]] = (None, {})
 
     @property
     def book(self) -> Book:
@@ -97,6 +100,7 @@ class Ledger:
         by: Sequence[str] = (),
         step_s: int | None = None,
         only: Mapping[str, str] | None = None,
+        most: int | None = None,
     ) -> list[Spent]:
         """What was spent from `since` until before `until`, the oldest step and the dearest key first.
 
@@ -109,6 +113,7 @@ class Ledger:
             by: some of `DIMENSIONS`.
             step_s: seconds; steps start at multiples of it since 1970.
             only: dimensions and the one value that is kept of each.
+            most: keys kept, the dearest and, before them, an empty first dimension; without steps.
 
         Raises:
             InvalidRequest: an unknown dimension, or a range too long for conversations, traces and signals.
@@ -125,12 +130,20 @@ class Ledger:
         # Whoever called them, models are the same: without users there are far fewer rows.
         needed = reads.rows(asked.without_users(), standing, book)
         bound = reads.bound(asked, standing, book)
-        for _ in range(_TRIES):
-            prices = await self._prices(book, needed, bound)
-            rows = (await self._reader.read(reads.spent(found, asked), bound | prices)).dicts()
+        prices = self._known(book)
+        for attempt in range(_TRIES):
+            if attempt or not prices:
+                await self._learn(book, prices, needed, bound)
+            rows = (await self._reader.read(reads.spent(found, asked, most), bound | _handed(prices))).dicts()
             if not any(row["unseen"] for row in rows):
                 break
         return [_spent(row, len(by)) for row in rows]
+
+    def _known(self, book: Book) -> dict[int, Units | None]:
+        """The prices that were needed before, by the number that the reads give them."""
+        if self._priced[0] is not book or len(self._priced[1]) > _MOST_PRICES:
+            self._priced = (book, {})
+        return self._priced[1]
 
     async def _standing(self, since: datetime, until: datetime) -> Standing | None:
         first, last = hours.ceiling(since), hours.floor(until)
@@ -139,14 +152,33 @@ class Ledger:
         rows = await self._reader.read(hours.standing_sql(first, last))
         return hours.standing(rows.rows, first, last, self.book.rules)
 
-    async def _prices(self, book: Book, found: str, bound: Mapping[str, object]) -> dict[str, object]:
+    async def _learn(
+        self, book: Book, prices: dict[int, Units | None], found: str, bound: Mapping[str, object]
+    ) -> None:
         rows = await self._reader.read(reads.prices(found), bound)
-        vectors: dict[Units, int] = {}
-        places: dict[int, int] = {}
         for provider, model, item, band, at, number in rows.rows:
-            units = book.vector(provider, model, item, int(band), at.astimezone(UTC))
-            places[int(number)] = 0 if units is None else vectors.setdefault(units, len(vectors) + 1)
-        return reads.priced(places, vectors)
+            prices[int(number)] = book.vector(provider, model, item, int(band), at.astimezone(UTC))
+
+
+def _handed(prices: Mapping[int, Units | None]) -> dict[str, object]:
+    vectors: dict[Units, int] = {}
+    places = {
+        number: 0 if units is None else vectors.setdefault(units, len(vectors) + 1) for number, units in prices.items()
+    }
+    return reads.priced(places, vectors)
+
+
+def together(rows: Iterable[Spent], start: datetime | None = None, key: tuple[str, ...] = ()) -> Spent | None:
+    """What was spent on all of them; None without any."""
+    rows = list(rows)
+    if not rows:
+        return None
+    amounts: dict[str, Any] = {}
+    for name in _AMOUNTS:
+        known = [value for value in (getattr(row, name) for row in rows) if value is not None]
+        amounts[name] = reads.added(known) if known else None
+    counts = {name: sum(getattr(row, name) for row in rows) for name in reads.NUMBERS}
+    return Spent(start, key, **amounts, **counts)
 
 
 def _check(since: datetime, until: datetime, by: Sequence[str], only: Mapping[str, str]) -> None:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from observatory.costs import reads
-from observatory.costs.ledger import Ledger, Spent
+from observatory.costs.ledger import Ledger, Spent, together
 from observatory.errors import InvalidRequest, StoreError
 
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 # Of one day, by every dimension: they are held in memory.
 MOST_KEYS = 300_000
-_AMOUNTS = ("usd", "ai_usd", "charged_usd")
-_COUNTS = tuple(each.name for each in fields(Spent) if each.name not in ("start", "key", *_AMOUNTS))
 
 
 async def spent(
@@ -67,15 +63,6 @@ def _pieces(since: datetime, until: datetime, length: timedelta) -> Iterable[tup
 def _add(days: dict[tuple[datetime | None, tuple[str, ...]], Spent], found: Iterable[Spent]) -> None:
     for each in found:
         before = days.get((each.start, each.key))
-        days[each.start, each.key] = each if before is None else _sum(before, each)
+        days[each.start, each.key] = (before and together((before, each), each.start, each.key)) or each
     if len(days) > MOST_KEYS:
         raise InvalidRequest(f"a day has more than {MOST_KEYS} rows: ask for less with a filter, as in category=ai")
-
-
-def _sum(one: Spent, other: Spent) -> Spent:
-    amounts: dict[str, Decimal | None] = {}
-    for name in _AMOUNTS:
-        known = [value for value in (getattr(one, name), getattr(other, name)) if value is not None]
-        amounts[name] = reads.added(known) if known else None
-    counts: dict[str, int] = {name: getattr(one, name) + getattr(other, name) for name in _COUNTS}
-    return replace(one, **amounts, **counts)  # type: ignore[arg-type]

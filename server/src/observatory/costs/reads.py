@@ -54,7 +54,7 @@ def bound(asked: Asked, standing: Standing | None, book: Book) -> dict[str, obje
     """Values of the parameters of both reads, but for the prices."""
     return {
         "environment": asked.environment,
-        "changes": [int(at.timestamp()) for at in book.changes(asked.since, asked.until)],
+        "changes": [int(at.timestamp()) for at in book.changes],
         # By half hour of the day, how many changes of the daily prices lie behind it.
         "slots": [sum(minute <= slot * 30 for minute in book.minutes) for slot in range(48)],
         "rolls": [] if standing is None else list(standing.rolls.values()),
@@ -77,7 +77,7 @@ def priced(places: dict[int, int], vectors: Iterable[Units]) -> dict[str, object
     return {"seen": list(places), "vectors": list(places.values()), **units}
 
 
-def spent(found: str, asked: Asked) -> str:
+def spent(found: str, asked: Asked, most: int | None = None) -> str:
     """What the rows cost. Amounts have 24 places, and so has every sum."""
     keys = [f"key_{place}" for place in range(len(asked.by))]
     named = [f"toString({COLUMNS[name]}) AS {key}" for name, key in zip(asked.by, keys, strict=True)]
@@ -85,7 +85,8 @@ def spent(found: str, asked: Asked) -> str:
         keys.insert(0, "start")
         named.insert(0, f"toDateTime(intDiv(toUnixTimestamp(At), {asked.step_s}) * {asked.step_s}, 'UTC') AS start")
     listed = "".join(f"{key}, " for key in keys)
-    order = [*(["start"] if asked.step_s else []), "ifNull(charged_usd, 0) + ifNull(ai_usd, 0) DESC", *keys]
+    nameless = [f"{keys[0]} = '' DESC"] if most and keys else []
+    order = [*nameless, *(["start"] if asked.step_s else []), "ifNull(charged_usd, 0) + ifNull(ai_usd, 0) DESC", *keys]
     return f"""WITH {_handed_in()}
 SELECT {listed}
     if(sum(Charges) > charges_unreadable,
@@ -95,7 +96,7 @@ SELECT {listed}
     max((Calls > 0 OR Asking > 0) AND vector = -1) AS unseen
 FROM ({_costed(found, named, keys)})
 {f"GROUP BY {', '.join(keys)}" if keys else "HAVING calls + charges > 0"}
-ORDER BY {", ".join(order)}"""
+ORDER BY {", ".join(order)}{f" LIMIT {most}" if most else ""}"""
 
 
 def _handed_in() -> str:

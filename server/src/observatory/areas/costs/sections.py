@@ -1,128 +1,181 @@
-"""What SQL cannot do for the deep dives of the money: prices, and shares of what has one."""
+"""The deep dives of the money, as the ledger tells it: what was spent by one thing or another, and shares of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
-from observatory.areas import spending
 from observatory.areas.assess import Span
 from observatory.areas.deepdive import Row
-from observatory.areas.spending import Spending, Usage
-from observatory.costs.prices import Tokens
+from observatory.costs import Ledger, Spent, reads
 
-# The order of the rule's `Sums`.
-_SUMS = ("calls", "input", "output", "cache_read", "cache_write", "untold", "guessed", "charges", "unreadable")
-_TOKENS = _SUMS[:5]
-_MEASURED = {"name", "sums", "largest", "charged"}
+Told = Mapping[str, Sequence[Spent]]
+MOST_USERS = 400
+_BY = ("category", "provider", "model", "cohort", "feature")
 _HOUR_S = 3_600
+# Hours that were rolled tell their halves apart, and no less.
+_ROLLED_S, _HALF_S = 6 * _HOUR_S, 1_800
+_STEPS_S = (60, 300, 900, _HALF_S, _HOUR_S, 3 * _HOUR_S, 6 * _HOUR_S, 12 * _HOUR_S, 24 * _HOUR_S)
+_MOST_STEPS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class _Cost:
     """What some rows cost together; None where nothing of its kind has a known amount."""
 
-    models: Spending
+    models: Decimal | None
     charged: Decimal | None
-    sums: Mapping[str, int]
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    unpriced: int
+    untold: int
+    estimated_calls: int
+    charges: int
+    unreadable: int
+    violations: int
 
     @property
     def usd(self) -> Decimal | None:
-        parts = [part for part in (self.models.usd, self.charged) if part is not None]
-        return sum(parts, Decimal(0)) if parts else None
+        return _sum((self.models, self.charged))
 
     @property
     def estimated(self) -> bool:
-        return self.models.estimated or bool(self.sums["unreadable"])
+        return any((self.unpriced, self.untold, self.estimated_calls, self.unreadable, self.violations))
 
 
-def spent(rows: Sequence[Row], span: Span) -> Sequence[Row]:
-    """A row for each value of what the rows are told apart by, the dearest first."""
-    found = _by(rows, lambda row: tuple((name, value) for name, value in row.items() if name not in _MEASURED))
-    costs = {key: _cost(parts, span) for key, parts in found.items()}
-    known = sum((each.usd for each in costs.values() if each.usd is not None), Decimal(0))
+async def _spent(ledger: Ledger, environment: str, span: Span) -> list[Spent]:
+    return await ledger.spent(environment, span.start, span.end, _BY)
+
+
+async def _users(ledger: Ledger, environment: str, span: Span) -> list[Spent]:
+    by = ("user", "cohort")
+    return await ledger.spent(environment, span.start, span.end, by, most=MOST_USERS)
+
+
+async def _steps(ledger: Ledger, environment: str, span: Span) -> list[Spent]:
+    return await ledger.spent(environment, span.start, span.end, step_s=_step_s(span))
+
+
+READS: Final[Mapping[str, Callable[[Ledger, str, Span], Awaitable[Sequence[Any]]]]] = {
+    "spent": _spent,
+    "users": _users,
+    "steps": _steps,
+}
+"""What sections ask for by `asks`."""
+
+
+def split(names: Mapping[str, str], told: Told, span: Span) -> Sequence[Row]:
+    """A row for each value of some of what the rows are told apart by, the dearest first."""
+    found: dict[tuple[str, ...], list[Spent]] = {}
+    places = [_BY.index(dimension) for dimension in names.values()]
+    for row in told["spent"]:
+        if "model" not in names or row.calls:
+            found.setdefault(tuple(row.key[place] for place in places), []).append(row)
+    return _listed(names, found, span)
+
+
+categories = partial(split, {"category": "category"})
+providers = partial(split, {"category": "category", "provider": "provider"})
+models = partial(split, {"provider": "provider", "model": "model"})
+cohorts = partial(split, {"user_cohort": "cohort"})
+features = partial(split, {"feature": "feature"})
+
+
+def users(told: Told, span: Span) -> Sequence[Row]:
+    """A row for each user and cohort."""
+    found: dict[tuple[str, ...], list[Spent]] = {}
+    for row in told["users"]:
+        found.setdefault(row.key, []).append(row)
+    return _listed(("user_id", "user_cohort"), found, span)
+
+
+def steps(told: Told, span: Span) -> Sequence[Row]:
+    """A row for each step of time, the oldest first."""
+    step_s = _step_s(span)
+    return [{"at": row.start, "step_s": step_s, **_told(_cost([row]), step_s)} for row in told["steps"]]
+
+
+def total(told: Told, span: Span) -> Sequence[Row]:
+    """One row: everything, and which shares of it have no price, no user, no cohort, no feature."""
+    rows = told["spent"]
+    if not rows:
+        return []
+    cost = _cost(rows)
+    nobody = [row for row in told["users"] if not row.key[0]]
+    nameless = {
+        "user": nobody,
+        "cohort": [row for row in rows if not row.key[_BY.index("cohort")]],
+        "feature": [row for row in rows if not row.key[_BY.index("feature")]],
+    }
+    return [
+        {
+            **_told(cost, span.window_s),
+            "ai_per_hour_usd": _per_hour(cost.models, span.window_s),
+            "charges_per_hour_usd": _per_hour(cost.charged, span.window_s),
+            "unpriced_ratio": cost.unpriced / cost.calls if cost.calls else None,
+            "unpriced_models": sorted({"/".join(row.key[1:3]) for row in rows if row.calls_unpriced}),
+            "untold_calls": cost.untold,
+            "unreadable_ratio": cost.unreadable / cost.charges if cost.charges else None,
+            **{f"unattributed_{name}_ratio": _share(_cost(each).usd, cost.usd) for name, each in nameless.items()},
+        }
+    ]
+
+
+def _step_s(span: Span) -> int:
+    least_s = max(span.window_s / _MOST_STEPS, _HALF_S if span.window_s >= _ROLLED_S else 0)
+    day_s = _STEPS_S[-1]
+    return next((each for each in _STEPS_S if each >= least_s), -(-int(least_s) // day_s) * day_s)
+
+
+def _listed(names: Iterable[str], found: Mapping[tuple[str, ...], Sequence[Spent]], span: Span) -> Sequence[Row]:
+    costs = {key: _cost(rows) for key, rows in found.items()}
+    known = _sum(each.usd for each in costs.values())
     made = [
-        {**dict(key), **_told(cost, span.window_s), "share_ratio": _share(cost.usd, known)}
+        {**dict(zip(names, key, strict=True)), **_told(cost, span.window_s), "share_ratio": _share(cost.usd, known)}
         for key, cost in costs.items()
     ]
     return sorted(made, key=lambda row: (row["cost_usd"] is None, -(row["cost_usd"] or 0), -row["model_calls"]))
 
 
-def steps(rows: Sequence[Row], span: Span) -> Sequence[Row]:
-    """A row for each step of time, the oldest first."""
-    found = _by(rows, lambda row: (row["at"], row["step_s"]))
-    return [
-        {"at": at, "step_s": step_s, **_told(_cost(parts, span), int(step_s))}
-        for (at, step_s), parts in sorted(found.items())
-    ]
-
-
-def total(rows: Sequence[Row], span: Span) -> Sequence[Row]:
-    """One row: everything, and which shares of it have no price, no user, no cohort, no feature."""
-    if not rows:
-        return []
-    cost = _cost(rows, span)
-    calls, charges = cost.sums["calls"], cost.sums["charges"]
-    return [
-        {
-            **_told(cost, span.window_s),
-            "ai_per_hour_usd": _per_hour(cost.models.usd, span.window_s),
-            "charges_per_hour_usd": _per_hour(cost.charged, span.window_s),
-            "unpriced_ratio": cost.models.calls_unpriced / calls if calls else None,
-            "unpriced_models": list(cost.models.unpriced),
-            "untold_calls": cost.sums["untold"],
-            "unreadable_ratio": cost.sums["unreadable"] / charges if charges else None,
-            **{
-                f"unattributed_{name}_ratio": _share(_cost([row for row in rows if not row[name]], span).usd, cost.usd)
-                for name in ("user", "cohort", "feature")
-            },
-        }
-    ]
-
-
 def _told(cost: _Cost, window_s: int) -> Mapping[str, Any]:
     return {
         "cost_usd": cost.usd,
-        "ai_usd": cost.models.usd,
+        "ai_usd": cost.models,
         "charges_usd": cost.charged,
         "cost_per_hour_usd": _per_hour(cost.usd, window_s),
-        "model_calls": cost.sums["calls"],
-        "input_tokens": cost.sums["input"],
-        "output_tokens": cost.sums["output"],
-        "unpriced_calls": cost.models.calls_unpriced,
-        "charges": cost.sums["charges"],
-        "unreadable_charges": cost.sums["unreadable"],
+        "model_calls": cost.calls,
+        "input_tokens": cost.input_tokens,
+        "output_tokens": cost.output_tokens,
+        "unpriced_calls": cost.unpriced,
+        "charges": cost.charges,
+        "unreadable_charges": cost.unreadable,
         "estimated": cost.estimated,
     }
 
 
-def _cost(rows: Iterable[Row], span: Span) -> _Cost:
-    sums, charged, usages = dict.fromkeys(_SUMS, 0), [], []
-    for row in rows:
-        named = dict(zip(_SUMS, row["sums"], strict=True))
-        for name, value in named.items():
-            sums[name] += int(value)
-        if named["calls"]:
-            usages.append(_usage(row, named))
-        if row["charged"] is not None:
-            charged.append(Decimal(row["charged"]))
-    models = spending.total(usages, span.end, span.window_s)
-    return _Cost(models, sum(charged, Decimal(0)) if charged else None, sums)
+def _cost(rows: Sequence[Spent]) -> _Cost:
+    return _Cost(
+        models=_sum(row.ai_usd for row in rows),
+        charged=_sum(row.charged_usd for row in rows),
+        calls=sum(row.calls for row in rows),
+        input_tokens=sum(row.input_tokens for row in rows),
+        output_tokens=sum(row.output_tokens for row in rows),
+        unpriced=sum(row.calls_unpriced for row in rows),
+        untold=sum(row.calls_untold for row in rows),
+        estimated_calls=sum(row.calls_estimated for row in rows),
+        charges=sum(row.charges for row in rows),
+        unreadable=sum(row.charges_unreadable for row in rows),
+        violations=sum(row.violations for row in rows),
+    )
 
 
-def _usage(row: Row, named: Mapping[str, int]) -> Usage:
-    calls, given, answered, read, written = (int(named[name]) for name in _TOKENS)
-    tokens = Tokens(calls, given, answered, read, written, int(row["largest"]))
-    return Usage(str(row["name"]), tokens, int(named["untold"]), bool(named["guessed"]))
-
-
-def _by(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> Mapping[Any, list[Row]]:
-    found: dict[Any, list[Row]] = {}
-    for row in rows:
-        found.setdefault(key(row), []).append(row)
-    return found
+def _sum(parts: Iterable[Decimal | None]) -> Decimal | None:
+    known = [part for part in parts if part is not None]
+    return reads.added(known) if known else None
 
 
 def _share(part: Decimal | None, whole: Decimal | None) -> float | None:
