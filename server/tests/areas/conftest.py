@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Collection
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -41,6 +42,12 @@ class View:
         return next(
             each.judged for each in self.assessment.readings if (each.indicator, each.member) == (indicator, member)
         )
+
+
+@pytest.fixture
+def sends(sender: Any, insert: Callable[..., Any]) -> Callable[[], Any]:
+    """A sender of an environment of its own, for each example."""
+    return lambda: type(sender)(insert, f"test-{uuid.uuid4().hex[:12]}", datetime.now(UTC).replace(microsecond=0))
 
 
 @pytest.fixture

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import ROUND_DOWN, Decimal, localcontext
 from typing import Any
 
@@ -305,14 +304,6 @@ RANDOMLY = settings(
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-
-
-@pytest.fixture
-def sends(insert: Callable[..., Any]) -> Callable[[], Any]:
-    """A sender of an environment of its own, for each example."""
-    from conftest import Sender
-
-    return lambda: Sender(insert, f"test-{uuid.uuid4().hex[:12]}", datetime.now(UTC).replace(microsecond=0))
 
 
 def by_hand(booked: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

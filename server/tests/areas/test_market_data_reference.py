@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -26,14 +25,6 @@ AREA = next(each for each in areas.load() if each.id == "market_data")
 WINDOW_S = 3_600
 VENUES = ["binance", "kraken", "kucoin"]
 RANDOMLY = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture
-def sends(insert: Callable[..., Any]) -> Callable[[], Any]:
-    """A sender of an environment of its own, for each example."""
-    from conftest import Sender
-
-    return lambda: Sender(insert, f"test-{uuid.uuid4().hex[:12]}", datetime.now(UTC).replace(microsecond=0))
 
 
 async def shown(store: Store, sender: Any, section: str) -> Any:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -252,12 +251,6 @@ def flow(every: Sequence[Mapping[str, Any]]) -> Counter[tuple[str, str]]:
                 ended = "denied"
             counted[mode, ended] += 1
     return counted
-
-
-@pytest.fixture
-def sends(sender: Any, insert: Callable[..., Any]) -> Callable[[], Any]:
-    """A sender of an environment of its own, for each example."""
-    return lambda: type(sender)(insert, f"test-{uuid.uuid4().hex[:12]}", sender.at)
 
 
 RANDOMLY = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
