@@ -41,7 +41,9 @@ def test_every_route_of_the_api_says_who_may_call_it() -> None:
     assert len(rows) >= 15
     open_to_all = {row[0].strip("| `") for row in rows if row[1] == "none"}
     logging_in = {"GET /login", "POST /login", "GET /login/{code}", "POST /logout"}
-    assert open_to_all == {"GET /livez", "GET /readyz"} | logging_in
+    # The signed link itself says who may.
+    signed = {"GET /acknowledge/{token}", "POST /acknowledge/{token}"}
+    assert open_to_all == {"GET /livez", "GET /readyz"} | logging_in | signed
 
 
 def test_all_65_services_and_all_areas_stand_on_their_pages() -> None:

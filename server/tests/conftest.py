@@ -17,11 +17,11 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 
-from observatory import areas
+from observatory import areas, catalogue
 from observatory.areas import select
 from observatory.otlp.signals import Signal
 from observatory.selfwatch import Selfwatch
-from observatory.store import Batch, Plan, Store, Stored, open_store, parse
+from observatory.store import Batch, Limits, Plan, Store, Stored, open_store, parse
 
 Insert = Callable[[Signal, bytes, int], Stored]
 
@@ -34,6 +34,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     plan = Plan(
         f"chdb://{folder / 'store'}",
         folder,
+        limits=Limits(slow_ms={each.id: each.objective.latency_ms for each in catalogue.load().services}),
         tables=[table for tables, _ in parsed for table in tables],
         views=[view for _, views in parsed for view in views],
     )

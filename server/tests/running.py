@@ -108,9 +108,9 @@ def demo(folder: Path) -> Iterator[Demo]:
 
 
 @contextmanager
-def universe(server: Serving, log: Path) -> Iterator[None]:
+def universe(server: Serving, log: Path, *options: str) -> Iterator[None]:
     """The universe sending to the server, until the end."""
-    command = [sys.executable, "-m", "observatory_universe", "run", "--endpoint", server.otlp_http]
+    command = [sys.executable, "-m", "observatory_universe", "run", "--endpoint", server.otlp_http, *options]
     environment = os.environ | {"OBSERVATORY_TOKEN": server.token("ingest")}
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)

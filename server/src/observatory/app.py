@@ -17,7 +17,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from observatory import alerting, api, areas, catalogue, collect, costs, state, store
+from observatory import alerting, api, areas, catalogue, collect, costs, incidents, notify, oncall, state, store, stream
 from observatory.api import cost_anomaly_json, health_json, topology_json
 from observatory.auth import Tokens
 from observatory.clock import Clock
@@ -79,37 +79,34 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         door = await _door(settings, clock, selfwatch, telemetry, stack)
         services = catalogue.load()
         snapshots = Snapshots(partial(health_json.render, services))
-        knobs = Knobs(settings.tick_s, environments=settings.environments)
-        recorder = Recorder(telemetry.history, topology_json.values)
+        lead = await _lead(stack, control, clock, selfwatch)
         since = clock.now()
-        alerts = await _alerting(settings, clock, selfwatch, telemetry, control, snapshots, since)
-        tick = Tick(
-            telemetry.ticking,
-            services,
-            areas.load(),
-            clock,
-            snapshots,
-            selfwatch,
-            knobs,
-            since,
-            recorder,
-            alerts.round,
-        )
-        await _in_background(stack, tick.run(), "tick")
-        haste = Haste(settings.fast_s, settings.fast_share)
-        fast = Fast(telemetry.ticking, areas.load(), alerts.after_commit, clock, selfwatch, haste, since)
-        await _in_background(stack, fast.run(), "fast")
+        graphs = incidents.graph.live(lambda name: found.snapshot if (found := snapshots.of(name)) else None)
+        keeper = alerting.Keeper(control, [alerting.confirming(lead), notify.Planning(incidents.Folding(graphs))])
+        alerts = await _alerting(settings, clock, selfwatch, telemetry, control, snapshots, since, keeper)
+        late = partial(_late, settings, clock, snapshots)
+        signer = await oncall.Signer.of(control, clock, settings.public_url)
+        office = notify.Office(settings, clock, selfwatch, control, alerts, graphs, lead, late, signer.address)
+        deliverer = await stack.enter_async_context(office.opened())
+        keeper.after.append(deliverer.wake)
+        led = alerting.Led(alerts, lead)
+        tick = await _rounds(stack, settings, clock, selfwatch, telemetry, snapshots, since, lead, led)
         await _in_background(stack, tokens.refresh(), "tokens")
         await _collect(stack, collectors, door, clock, selfwatch)
         web = _web(settings, clock, selfwatch, tokens, door, snapshots, services)
         web.state.store, web.state.listening_since = telemetry, since
-        web.state.alerts, web.state.control = alerts, control
+        web.state.alerts, web.state.control, web.state.lead = alerts, control, lead
+        web.state.feed = stream.Feed(control, snapshots, api.alerts.change_item, clock)
+        keeper.after.append(web.state.feed.wake)
+        web.state.deliverer, web.state.channels, web.state.signer = deliverer, deliverer.channels, signer
         web.state.people, web.state.erasures = known, erasures
         if erased:
             await _in_background(stack, erasures.again(), "erasures")
         await _costs(stack, settings, clock, telemetry, web)
         await _budgets(stack, web, control, clock)
         await _anomalies(stack, web, control, clock, snapshots)
+        await _incidents(stack, web, control, clock, graphs)
+        await _oncall(stack, web, settings.digest_hour, control, clock, snapshots)
         tick.also("costs", web.state.standings.readings)
         tick.also("costs", web.state.cost_anomalies.readings)
         alerts.inputs.tellers |= alerting.money.tellers(web.state.standings, web.state.cost_anomalies)
@@ -117,12 +114,44 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         yield Observatory(settings, clock, selfwatch, control, tokens, telemetry, door, snapshots, web)
 
 
+async def _lead(stack: AsyncExitStack, control: state.State, clock: Clock, selfwatch: Selfwatch) -> state.Lead:
+    lead = state.Lead(control, clock)
+    selfwatch.leads.set_function(lambda: float(lead.leads))
+    await _in_background(stack, lead.run(), "lead")
+    return lead
+
+
+async def _rounds(
+    stack: AsyncExitStack,
+    settings: Settings,
+    clock: Clock,
+    selfwatch: Selfwatch,
+    telemetry: store.Store,
+    snapshots: Snapshots,
+    since: datetime,
+    lead: state.Lead,
+    led: alerting.Led,
+) -> Tick:
+    definitions, reader = areas.load(), telemetry.ticking
+    knobs = Knobs(settings.tick_s, environments=settings.environments)
+    recorder = Recorder(telemetry.history, topology_json.values, lambda: lead.leads)
+    tick = Tick(reader, catalogue.load(), definitions, clock, snapshots, selfwatch, knobs, since, recorder, led.round)
+    await _in_background(stack, tick.run(), "tick")
+    if not lead.alone:
+        begin = partial(led.begin, lambda: [each.snapshot for each in snapshots.all.values()])
+        await _in_background(stack, lead.only(begin), "take over")
+    haste = Haste(settings.fast_s, settings.fast_share)
+    fast = Fast(reader, definitions, led.after_commit, clock, selfwatch, haste, since)
+    await _in_background(stack, fast.run(), "fast")
+    return tick
+
+
 async def _costs(stack: AsyncExitStack, settings: Settings, clock: Clock, telemetry: store.Store, web: FastAPI) -> None:
     shelf = costs.Shelf(settings.prices_file, settings.data_dir / "prices")
     costs.put_in_force(shelf)
     rollup = costs.Rollup(telemetry, shelf, clock, timedelta(days=settings.retain_facts_days))
     await _in_background(stack, shelf.watch(), "prices")
-    await _in_background(stack, rollup.run(), "cost hours")
+    await _in_background(stack, web.state.lead.only(rollup.run), "cost hours")
     web.state.shelf, web.state.ledger = shelf, costs.Ledger(telemetry.reader, shelf)
 
 
@@ -142,7 +171,7 @@ async def _anomalies(
     web.state.cost_anomalies = costs.CostAnomalies(
         reader, ledger, control, clock, cost_anomaly_json.encode, lambda: snapshots.environments
     )
-    await _in_background(stack, web.state.cost_anomalies.run(), "cost anomalies")
+    await _in_background(stack, web.state.lead.only(web.state.cost_anomalies.run), "cost anomalies")
 
 
 async def _alerting(
@@ -153,15 +182,51 @@ async def _alerting(
     control: state.State,
     snapshots: Snapshots,
     since: datetime,
+    keeper: alerting.Keeper,
 ) -> alerting.Evaluator:
     services = catalogue.load()
     rulebook = alerting.Rulebook(alerting.known(areas.load(), services), control, clock, settings.rules_dir)
     inputs = alerting.Inputs(telemetry.ticking, telemetry.guarded, services, selfwatch, since)
     own = alerting.OwnState(selfwatch, rulebook, settings.tick_s, lambda: snapshots.newest_at)
     watch = alerting.Watch(services, since, DEFAULT_ENVIRONMENT)
-    evaluator = alerting.Evaluator(rulebook, inputs, own, alerting.Keeper(control), control, selfwatch, watch)
+    evaluator = alerting.Evaluator(rulebook, inputs, own, keeper, control, selfwatch, watch)
     await evaluator.load()
     return evaluator
+
+
+async def _incidents(
+    stack: AsyncExitStack, web: FastAPI, control: state.State, clock: Clock, graphs: incidents.Graphs
+) -> None:
+    """What takes a look at the telemetry is written down beside the rounds, never in them."""
+    reader = web.state.store.reader
+    web.state.graphs = graphs
+    web.state.incidents = incidents.Reports(control, reader, web.state.ledger)
+    judged = partial(_judged, web.state.alerts.rulebook)
+    scribe = incidents.Scribe(control, reader, web.state.incidents, judged, clock)
+    await _in_background(stack, web.state.lead.only(scribe.run), "incidents")
+
+
+async def _oncall(
+    stack: AsyncExitStack, web: FastAPI, hour: int, control: state.State, clock: Clock, snapshots: Snapshots
+) -> None:
+    """Who leads escalates and writes the digests."""
+    sources = oncall.Sources(
+        lambda: {name: each.snapshot for name, each in snapshots.all.items()}, web.state.ledger, web.state.standings
+    )
+    wake, lead, channels = web.state.deliverer.wake, web.state.lead, web.state.channels
+    digests = oncall.Digests(control, clock, sources, hour, wake, lead.confirm)
+    escalator = oncall.Escalator(control, clock, lambda: {each.id for each in channels.all}, wake, lead.confirm)
+    web.state.alerts.inputs.tellers["digest.sent"] = digests.tell
+    web.state.digests = digests
+    await _in_background(stack, lead.only(escalator.run), "escalations")
+    await _in_background(stack, lead.only(digests.run), "digests")
+
+
+def _judged(rulebook: alerting.Rulebook, rule: str) -> str | None:
+    """Id of the indicator that a rule judges; None when it judges none."""
+    found = rulebook.in_force.get(rule)
+    indicator = getattr(found.rule.condition, "indicator", None) if found else None
+    return indicator.id if indicator else None
 
 
 async def _door(
@@ -257,7 +322,10 @@ def plan(settings: Settings) -> store.Plan:
 
 def _limits(settings: Settings) -> store.Limits:
     known = people.load(settings.pseudonym_key, make=settings.pseudonym_key_file is None)
-    return store.Limits(settings.attributes, settings.attribute_bytes, settings.oldest_s, settings.ahead_s, known)
+    slow_ms = {each.id: each.objective.latency_ms for each in catalogue.load().services}
+    return store.Limits(
+        settings.attributes, settings.attribute_bytes, settings.oldest_s, settings.ahead_s, known, slow_ms
+    )
 
 
 def _web(
@@ -277,6 +345,7 @@ def _web(
     web.state.catalogue = services
     # A verdict older than this is shown as unknown: the loop that should renew it is stuck.
     web.state.stale_after_s = max(_STALE_TICKS * settings.tick_s, _STALE_S)
+    web.state.tick_s, web.state.replay_s = settings.tick_s, settings.replay_s
     web.state.ready = lambda: _ready(settings, clock, door, snapshots)
     api.include(web)
     web.router.routes.extend(http.routes(door, tokens, Bounds(settings.max_body_bytes, settings.read_body_s)))
@@ -285,10 +354,13 @@ def _web(
 
 def _ready(settings: Settings, clock: Clock, door: Door, snapshots: Snapshots) -> bool:
     """Whether a body would be taken, and the rounds that read both ends of the store go on."""
+    return not _late(settings, clock, snapshots) and door.budget.held_bytes < settings.queue_bytes
+
+
+def _late(settings: Settings, clock: Clock, snapshots: Snapshots) -> bool:
     newest = snapshots.newest_at
     stale_s = max(_STALE_TICKS * settings.tick_s, _STALE_S)
-    fresh = newest is not None and (clock.now() - newest).total_seconds() < stale_s
-    return fresh and door.budget.held_bytes < settings.queue_bytes
+    return newest is None or (clock.now() - newest).total_seconds() >= stale_s
 
 
 def _back_up(telemetry: store.Store, folder: Path, clock: Clock, name: str) -> tuple[str, Manifest]:

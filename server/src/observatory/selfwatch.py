@@ -31,7 +31,11 @@ class Selfwatch:
         self.environments_dropped = self._counter(
             "dropped_environments", "Environments beyond the bound, left out of a round; each counts once a round."
         )
+        self.leads = self._gauge("leads", "1 while this server evaluates, records and delivers; of several one does.")
         self.reads = self._counter("reads", "Reads of the telemetry store, by result.", "result")
+
+        self.notifications = self._counter("notifications", "Attempts to send a message.", "channel", "outcome")
+        self.messages_kept_back = self._counter("messages_kept_back", "Messages muted or dropped, by stage.", "stage")
 
     def _counter(self, name: str, sentence: str, *labels: str) -> Counter:
         return Counter(f"observatory_{name}", sentence, labels, registry=self.registry)

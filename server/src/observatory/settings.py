@@ -5,10 +5,11 @@ Each is set by the environment variable `OBSERVATORY_<NAME>`; a bad value stops 
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from observatory.errors import SettingsError
@@ -66,6 +67,31 @@ class Settings(BaseSettings):
         None, description="Folder of rule files (YAML), read again when one changes; only these may hold SQL."
     )
 
+    replay_s: float = Field(30.0, ge=1.0, le=600.0, description="Longest replay of a rule that the API may ask for.")
+
+    channels_file: Path | None = Field(
+        None, description="YAML file of the channels of notifications, read again when it changes; unset: none."
+    )
+    channel_networks: str = Field(
+        "", description="Networks that webhooks may reach beside the public one, as 10.0.0.0/8, 127.0.0.1."
+    )
+    public_url: str = Field("", description="Address of this server as people reach it, for links in messages.")
+    group_wait_s: float = Field(1.0, ge=0.0, le=600.0, description="Wait of a trouble's first message for others.")
+    group_interval_s: float = Field(
+        30.0, ge=0.0, le=86_400.0, description="Least time between two messages of one trouble that gets no worse."
+    )
+    repeat_s: float = Field(
+        14_400.0, ge=0.0, le=604_800.0, description="What still fires is told again after this; 0: never."
+    )
+    send_timeout_s: float = Field(10.0, ge=0.1, le=60.0, description="Longest time of one attempt to send a message.")
+    deadman_url: SecretStr = Field(
+        SecretStr(""), description="Address asked every deadman_s while rounds go on: who misses it raises the alarm."
+    )
+    deadman_url_file: Path | None = Field(None, description="File that holds deadman_url instead.")
+    deadman_s: float = Field(60.0, ge=1.0, le=3_600.0, description="Time between two asks of deadman_url.")
+
+    digest_hour: int = Field(7, ge=-1, le=23, description="Hour of the day, UTC, of the daily digest; -1: none.")
+
     collectors_file: Path | None = Field(
         None, description="YAML file of what the collectors look at; unset: nothing is collected."
     )
@@ -82,6 +108,21 @@ class Settings(BaseSettings):
     retain_history_10s_days: Days = Field(2, description="Days that indicators and snapshots are kept at 10 s.")
     retain_history_1m_days: Days = Field(35, description="Days that indicators and snapshots are kept at 1 m.")
     retain_history_1h_days: Days = Field(400, description="Days that indicators are kept at 1 h.")
+
+    @field_validator("channel_networks")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        for each in text.split(","):
+            if each.strip():
+                ipaddress.ip_network(each.strip())
+        return text
+
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, text: str) -> str:
+        if text and not text.startswith(("http://", "https://")):
+            raise ValueError("an address begins with http:// or https://")
+        return text.rstrip("/")
 
     @property
     def dsn(self) -> str:

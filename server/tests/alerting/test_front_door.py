@@ -202,7 +202,10 @@ def test_who_may_only_read_changes_nothing(server: Serving) -> None:
 
 def test_every_service_and_area_has_an_objective(server: Serving) -> None:
     found = ask(server, "GET", "/slos").json()
-    assert sum(each["kind"] == "service" for each in found["items"]) == 65
+    for measure in ("availability", "latency"):
+        assert sum((each["kind"], each["measure"]) == ("service", measure) for each in found["items"]) == 65
+    (own,) = [each for each in found["items"] if each["id"] == "service:ai_chat_engine:latency"]
+    assert (own["latency_ms"], own["objective_ratio"]) == (20_000, 0.95)
     assert {each["name"] for each in found["items"][0]["burns"]} == {"fast", "medium", "slow"}
     assert "Workbook" in found["windows_source"]
     assert ask(server, "GET", "/slos", params={"burning": True}).json()["items"] == []

@@ -66,7 +66,8 @@ def expected(condition: Expected, bad: bool) -> Scene:
 
 def burning(condition: Burns, bad: bool) -> Scene:
     windows = slo.windows()
-    objective = next(each for each in slo.objectives(catalogue.load()) if each.kind == condition.of)
+    mine = (condition.of, condition.measure)
+    objective = next(each for each in slo.objectives(catalogue.load()) if (each.kind, each.measure) == mine)
     failures = 900 if bad else 0
     lengths = windows.lengths_s
     counts = slo.Counts(dict.fromkeys(lengths, 1_000), dict.fromkeys(lengths, failures), AT - timedelta(days=9))
@@ -162,7 +163,7 @@ def test_everything_that_the_contract_names_is_there() -> None:
     info = {rule.id for rule in RULES.values() if rule.severity is Severity.INFO}
     assert info == {
         *("deployment", "config.changed", "model.new", "model.unpriced", "subscription.churn", "stress_test.done"),
-        *("backup.done", "digest.sent"),
+        *("backup.done", "digest.sent", "foreign.info"),
     }
 
 

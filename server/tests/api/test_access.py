@@ -1,4 +1,4 @@
-"""No endpoint without a token, except the four kinds that the design names."""
+"""No endpoint without a token, except the four kinds that the design names, and the signed links of messages."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from observatory.auth import Principal
 
 LogIn = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
-PUBLIC = {"/livez", "/readyz", "/login", "/login/{code}", "/static"}
+# What a link of a message opens is decided by its signature: server/tests/oncall/test_links.py.
+PUBLIC = {"/livez", "/readyz", "/login", "/login/{code}", "/acknowledge/{token}", "/static"}
 # Who sends telemetry may ask before it spends.
-SENDERS_MAY = {"/logout", "/api/v1/monitoring/costs/budgets/check"}
+SENDERS_MAY = {"/logout", "/api/v1/monitoring/costs/budgets/check", "/api/v1/monitoring/alertmanager"}
 
 
 def routes(app: FastAPI) -> list[tuple[str, str]]:

@@ -68,7 +68,7 @@ async def server(store: Store, sender: Any, tmp_path: Path) -> AsyncIterator[Ser
     app.state.snapshots, app.state.catalogue, app.state.ready = snapshots, known, lambda: True
     app.state.stale_after_s = 60.0
     listening = clock.now() - timedelta(days=1)
-    app.state.store, app.state.listening_since = store, listening
+    app.state.store, app.state.listening_since, app.state.control = store, listening, state
     app.state.people, app.state.ledger = People(), Ledger(store.reader, Book())
     app.state.outlooks = Outlooks(app.state.ledger, clock)
     app.state.standings = Standings(state, app.state.ledger, app.state.outlooks, clock)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+
+from observatory.model.alert import Severity
+from observatory.oncall import Level, Person, Policy, Schedule, Whom, policy, schedule
 
 PATH = "/emergency"
 
@@ -19,7 +24,9 @@ async def test_an_empty_store_answers_null_no_rows_and_why_there_is_no_mttr(
     assert {name for name in lists if answer[name]["items"]} == {"recovery"}
     assert answer["emergency"]["failover_success_rate"] is None
     measures = {row["measure"]: (row["value"], row["reason"]) for row in answer["recovery"]["items"]}
-    assert measures == dict.fromkeys(("mttd_s", "mtta_s", "mttr_s", "mtbf_s"), (None, "no incidents are kept yet"))
+    assert measures == dict.fromkeys(
+        ("mttd_s", "mtta_s", "mttr_s", "mtbf_s"), (None, "no incident of the range tells of it")
+    )
 
 
 async def test_what_never_happened_is_zero_while_its_emitters_are_alive(server: Any, sender: Any, told: Any) -> None:
@@ -127,3 +134,25 @@ async def test_a_deployment_that_made_it_worse_is_told_from_one_that_did_not(
     assert (worse["calls_before"], worse["failed_before"], worse["calls_after"]) == (40, 0, 40)
     assert worse["failed_after_ratio"] == pytest.approx(0.5)
     assert [(row["kind"], row["name"]) for row in answer["changes"]["items"]] == [("setting", "cache.ttl_s")]
+
+
+async def test_escalation_paths_say_who_is_told_after_how_long(server: Any, sender: Any, told: Any) -> None:
+    sender.heartbeat("health_monitor")
+    await told()
+    turns = Schedule("desk", "the desk", sender.at, 1, (Person("Ada", ("telegram",)), Person("Bo", ("mail",))))
+    levels = (Level(300, (Whom(schedule="desk"),)), Level(600, (Whom("mail", "Cy"), Whom("pager"))))
+    every = Policy("desk", "what wakes somebody", (Severity.CRITICAL,), (), (), 10, 60, levels, 2, 3_600)
+    elsewhere = replace(every, id="elsewhere", environments=("staging",))
+    async with server.app.state.control.writing() as rows:
+        await rows.oncall.put_schedule("desk", schedule.encode(turns), "a test", sender.at)
+        for each in (every, elsewhere, replace(every, id="off", enabled=False)):
+            await rows.oncall.put_policy(each.id, policy.encode(each), "a test", sender.at)
+    asked = {"environment": sender.environment, "section": "escalation_paths"}
+    paths = (await server.read(PATH, **asked)).json()["escalation_paths"]["items"]
+    shown = [(each["policy"], each["level"], each["after_s"], each["channels"], each["people"]) for each in paths]
+    assert shown == [("desk", 1, 60, ["telegram"], ["Ada"]), ("desk", 2, 360, ["mail", "pager"], ["Cy"])]
+    assert {(each["loops"], each["acknowledgement_timeout_s"]) for each in paths} == {(2, 3_600)}
+    week = (sender.at + timedelta(days=8)).isoformat()
+    server.clock.advance(9 * 86_400)
+    later = (await server.read(PATH, **asked, as_of=week)).json()["escalation_paths"]["items"]
+    assert later[0]["people"] == ["Bo"]

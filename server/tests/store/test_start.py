@@ -77,6 +77,7 @@ def test_reopening_applies_nothing_and_keeps_every_row(elsewhere: Elsewhere, fol
         "0008_redacted.sql",
         "0009_cost_hours.sql",
         "0010_erased_users.sql",
+        "0011_slow_calls.sql",
     ]
     assert second["fingerprint"] == first["fingerprint"]
     assert second["fingerprint"]["otel_traces"][0] == 20

@@ -12,6 +12,7 @@ from observatory.alerting.evaluator import Evaluator, Keeper, Sink, Step, Watch
 from observatory.alerting.fields import Known, RuleError, known
 from observatory.alerting.files import FileRefused
 from observatory.alerting.inputs import Inputs, Teller
+from observatory.alerting.led import Led, confirming
 from observatory.alerting.own import OwnState
 from observatory.alerting.rule import Observation, Rule, Verdict
 from observatory.alerting.rulebook import Rulebook
@@ -23,6 +24,7 @@ __all__ = [
     "Inputs",
     "Keeper",
     "Known",
+    "Led",
     "Observation",
     "OwnState",
     "Rule",
@@ -35,6 +37,7 @@ __all__ = [
     "Told",
     "Verdict",
     "Watch",
+    "confirming",
     "known",
     "money",
 ]

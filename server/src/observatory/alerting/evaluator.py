@@ -45,6 +45,8 @@ class Keeper:
     def __init__(self, state: State, steps: Iterable[Step] = ()) -> None:
         self._state = state
         self.steps: list[Step] = list(steps)
+        self.after: list[Callable[[], None]] = []
+        """Called once a transaction is committed."""
 
     async def __call__(self, transitions: Sequence[Transition]) -> None:
         """Keep them.
@@ -56,6 +58,8 @@ class Keeper:
             await rows.alerts.write(transitions)
             for step in self.steps:
                 await step(rows, transitions)
+        for told in self.after:
+            told()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Evaluator:
         inputs: what conditions look at beside a round.
         own: what Observatory says of itself; None: nothing.
         sink: takes the changes of one round; the states follow only when it has them.
-        state: where alerts are read from at the start.
+        state: where alerts are read from at the start; None: nothing is read from there, nor tidied up (a replay).
         selfwatch: where failures are counted.
         watch: the rest.
     """
@@ -92,7 +96,7 @@ class Evaluator:
         inputs: Inputs,
         own: OwnState | None,
         sink: Sink,
-        state: State,
+        state: State | None,
         selfwatch: Selfwatch,
         watch: Watch,
     ) -> None:
@@ -124,6 +128,8 @@ class Evaluator:
             StateError: the control store failed.
         """
         await self.rulebook.load()
+        if self._state is None:
+            return
         async with self._state.reading() as rows:
             found = await rows.alerts.newest(self._watch.since - _FORGET)
         self._alerts = {_key(each): each for each in found if each.phase.open or each.episode}
@@ -295,6 +301,8 @@ class Evaluator:
                 self._alerts[key] = alert
 
     async def _upkeep(self, at: datetime) -> None:
+        if self._state is None:
+            return
         if self._refreshed is None:
             self._refreshed = self._forgotten = at
         if (at - self._refreshed).total_seconds() >= REFRESH_S:

@@ -66,6 +66,15 @@ def read(folder: Path, known: Known) -> tuple[Written, ...]:
     return _unique({path.name: _text(path) for path in paths}, replace(known, sql=True), Origin.FILE)
 
 
+def read_one(path: Path, known: Known) -> tuple[Written, ...]:
+    """The rules in one file.
+
+    Raises:
+        FileRefused: one of them cannot be taken; then none is.
+    """
+    return _unique({path.name: _text(path)}, replace(known, sql=True), Origin.FILE)
+
+
 def parse(text: str, name: str, known: Known, origin: Origin = Origin.FILE) -> Iterator[Written]:
     """The rules of one file's text.
 

@@ -18,11 +18,13 @@ from observatory.catalogue import Catalogue
 from observatory.errors import StoreError
 from observatory.model import Reading
 from observatory.selfwatch import Selfwatch
-from observatory.slo import Burn, Counts, Windows
+from observatory.slo import Burn, Counts, Measure, Objective, Windows
 from observatory.store import Reader
 
 _log = logging.getLogger(__name__)
 Teller = Callable[[str, datetime], Awaitable[Sequence[Told]]]
+# By window in seconds, what was counted for each kind of promise: calls, and those that were not good.
+Counted = Mapping[int, Mapping[Measure, tuple[int, int]]]
 
 MOST_ROWS = 500
 _TIME = "DateTime64(9, 'UTC')"
@@ -68,7 +70,7 @@ class Inputs:
         self._objectives = tuple(slo.objectives(catalogue))
         self._asked: dict[str, datetime] = {}
         self._answers: dict[str, Mapping[str, Sequence[Row]]] = {}
-        self._counted: dict[int, tuple[datetime, Mapping[tuple[str, str], Mapping[int, tuple[int, int]]]]] = {}
+        self._counted: dict[int, tuple[datetime, Mapping[tuple[str, str], Counted]]] = {}
         self._first: dict[tuple[str, str], datetime] = {}
         self._estimated: set[tuple[str, str]] = set()
         self.burns: Mapping[str, Mapping[str, Burn]] = {}
@@ -131,51 +133,52 @@ class Inputs:
     def _elsewhere(self, length_s: int, most_s: int) -> bool:
         return any(length_s <= shorter_s for shorter_s, _, _ in _PACES_S if shorter_s < most_s)
 
-    async def _count(
-        self, lengths_s: Sequence[int], table_s: int, at: datetime
-    ) -> Mapping[tuple[str, str], Mapping[int, tuple[int, int]]]:
+    async def _count(self, lengths_s: Sequence[int], table_s: int, at: datetime) -> Mapping[tuple[str, str], Counted]:
         now = "{now:DateTime('UTC')}"
         columns = ", ".join(
             f"sumIf({name}, Timestamp > {now} - toIntervalSecond({length}))"
             for length in lengths_s
-            for name in ("Calls", "Failures")
+            for name in ("Calls", "Failures", "Timed", "Slow")
         )
         sql = _BURNS.format(columns=columns, table="10s" if table_s == 10 else "1m")
         bound = {"now": _second(at), "since": _second(at - timedelta(seconds=max(lengths_s)))}
-        found: dict[tuple[str, str], Mapping[int, tuple[int, int]]] = {}
+        found: dict[tuple[str, str], Counted] = {}
         for environment, service, *rest in (await self._reader.read(sql, bound)).rows:
             key = (str(environment), str(service))
             *numbers, estimated, first = rest
-            pairs = zip(numbers[::2], numbers[1::2], strict=True)
-            found[key] = dict(zip(lengths_s, ((int(calls), int(bad)) for calls, bad in pairs), strict=True))
+            counted = [int(each) for each in numbers]
+            windows = (counted[place : place + 4] for place in range(0, len(counted), 4))
+            found[key] = {
+                length_s: {Measure.AVAILABILITY: (calls, bad), Measure.LATENCY: (timed, slow)}
+                for length_s, (calls, bad, timed, slow) in zip(lengths_s, windows, strict=True)
+            }
             self._first[key] = min(first, self._first.get(key, first))
             if estimated:
                 self._estimated.add(key)
         return found
 
     def _assess(self, at: datetime) -> Mapping[str, Mapping[str, Burn]]:
-        merged: dict[str, dict[str, dict[int, tuple[int, int]]]] = {}
+        merged: dict[str, dict[str, dict[int, Mapping[Measure, tuple[int, int]]]]] = {}
         for _, counted in self._counted.values():
             for (environment, service), windows in counted.items():
                 merged.setdefault(environment, {}).setdefault(service, {}).update(windows)
         return {
             environment: {
-                each.id: slo.assess(each, self._sum(environment, each.services, of), self._windows, at)
+                each.id: slo.assess(each, self._sum(environment, each, of), self._windows, at)
                 for each in self._objectives
             }
             for environment, of in merged.items()
         }
 
-    def _sum(
-        self, environment: str, services: Sequence[str], of: Mapping[str, Mapping[int, tuple[int, int]]]
-    ) -> Counts:
+    def _sum(self, environment: str, objective: Objective, of: Mapping[str, Counted]) -> Counts:
         events: dict[int, int] = {}
         bad: dict[int, int] = {}
-        for service in services:
-            for length_s, (calls, failures) in of.get(service, {}).items():
+        for service in objective.services:
+            for length_s, counted in of.get(service, {}).items():
+                calls, not_good = counted[objective.measure]
                 events[length_s] = events.get(length_s, 0) + calls
-                bad[length_s] = bad.get(length_s, 0) + failures
-        keys = [(environment, service) for service in services]
+                bad[length_s] = bad.get(length_s, 0) + not_good
+        keys = [(environment, service) for service in objective.services]
         first = min((self._first[key] for key in keys if key in self._first), default=None)
         return Counts(events, bad, first, any(key in self._estimated for key in keys))
 

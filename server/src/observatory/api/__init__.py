@@ -9,10 +9,14 @@ from fastapi.routing import APIRoute
 from starlette.staticfiles import StaticFiles
 
 from observatory.api import (
+    acknowledge_page,
+    acknowledgements,
+    alertmanager,
     alerts,
     audit,
     backups,
     budgets,
+    channels,
     cost_anomalies,
     cost_breakdown,
     cost_economics,
@@ -21,19 +25,28 @@ from observatory.api import (
     cost_prices,
     deep_dives,
     docs,
+    emergency,
     erasures,
+    escalations,
     histories,
+    incident_history,
+    incidents,
     login_links,
     metrics,
+    notifications,
     page,
     probes,
     problems,
+    rule_replay,
     rules,
+    runbooks,
+    schedules,
     selfwatch_page,
     services,
     session,
     silences,
     slos,
+    stream,
     system_health,
     tokens,
     topology,
@@ -47,6 +60,7 @@ from observatory.auth import Throttle
 ROUTERS: tuple[APIRouter, ...] = (
     probes.router,
     session.router,
+    acknowledge_page.router,
     page.router,
     selfwatch_page.router,
     docs.router,
@@ -67,9 +81,20 @@ ROUTERS: tuple[APIRouter, ...] = (
     tokens.router,
     login_links.router,
     alerts.router,
+    rule_replay.router,
     rules.router,
     silences.router,
+    notifications.router,
+    channels.router,
+    alertmanager.router,
+    stream.router,
     slos.router,
+    runbooks.router,
+    incident_history.router,
+    incidents.router,
+    acknowledgements.router,
+    escalations.router,
+    schedules.router,
     audit.router,
     backups.router,
     erasures.router,
@@ -92,6 +117,7 @@ def include(app: FastAPI) -> None:
         raise ValueError("make the application with docs_url=None, redoc_url=None, openapi_url=None")
     app.state.throttle = Throttle()
     app.state.kept = Kept()
+    app.state.told = dict(emergency.TELLERS)
     app.state.answers = [
         route.response_model for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)
     ]

@@ -202,18 +202,20 @@ async def _newest(
 async def _changes(request: Request, asked: Wanted, limit: int, cursor: int | None) -> dict[str, Any]:
     async with control_of(request).reading() as rows:
         kept = await rows.alerts.history(asked, cursor, limit + 1)
-    items = [
-        {
-            "id": each.id,
-            "at": health_json.moment(each.transition.at),
-            "before": each.transition.before.value,
-            "after": each.transition.alert.phase.value,
-            "reason": each.transition.reason,
-            "alert": alert_item(each.transition.alert, each.id),
-        }
-        for each in kept
-    ]
+    items = [change_item(each) for each in kept]
     return {"items": items[:limit], "next": str(items[limit - 1]["id"]) if len(items) > limit else None}
+
+
+def change_item(kept: Kept) -> dict[str, Any]:
+    """A change of phase as JSON values."""
+    return {
+        "id": kept.id,
+        "at": health_json.moment(kept.transition.at),
+        "before": kept.transition.before.value,
+        "after": kept.transition.alert.phase.value,
+        "reason": kept.transition.reason,
+        "alert": alert_item(kept.transition.alert, kept.id),
+    }
 
 
 def _opened(filters: Wanted) -> Wanted:

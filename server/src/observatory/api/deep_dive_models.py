@@ -66,7 +66,7 @@ def example(definition: Definition, found: DeepDive) -> dict[str, Any]:
 
 def _section(definition: Definition, section: Section, title: str) -> type[BaseModel]:
     name = f"{title}{''.join(word.capitalize() for word in section.id.split('_'))}"
-    if section.lists:
+    if section.plain:
         columns: dict[str, Any] = {field: (Any, Field(description=told)) for field, told in section.columns.items()}
         row: Any = create_model(f"{name}Row", **columns)
         return create_model(
@@ -94,7 +94,7 @@ def _number(definition: Definition, name: str) -> tuple[Any, Any]:
 
 
 def _filled(definition: Definition, section: Section) -> dict[str, Any]:
-    if section.lists:
+    if section.plain:
         of_all = {"samples": 0, "window_s": 3_600, "as_of": _AT, "source": section.source, "estimated": False}
         return {"items": [], "next": _CURSOR, "provenance": of_all}
     if section.members:

@@ -56,7 +56,7 @@ DiveStep = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Answer:
     """What was read for a request, to be filtered and cut into pages."""
 
     asked: Range
@@ -99,15 +99,25 @@ async def _read(
     environment: str,
     only: str | None,
     step_s: int | None,
-) -> _Answer:
+) -> Answer:
     state = request.app.state
     span = Span(asked.end, asked.window_s, state.listening_since)
-    alive = None if asked.past else _alive(state.snapshots.of(environment), asked.end)
+    alive = None if asked.past else alive_of(state.snapshots.of(environment), asked.end)
+    told = await _told(state, found, only, environment, span, asked.past)
     shown, steps = await asyncio.gather(
-        deepdive.read(definition, found, state.store.reader, environment, span, alive, only, state.ledger),
+        deepdive.read(definition, found, state.store.reader, environment, span, alive, only, told, state.ledger),
         _steps(state, definition, found, only, environment, span, step_s),
     )
-    return _Answer(asked, shown, steps)
+    return Answer(asked, shown, steps)
+
+
+async def _told(
+    state: State, found: DeepDive, only: str | None, environment: str, span: Span, past: bool
+) -> Mapping[str, Sequence[deepdive.Row]]:
+    """By topic, what other rooms say; they are put on the application as `told`."""
+    topics = [each.told for each in found.sections if each.told and only in (None, each.id)]
+    rows = await asyncio.gather(*(state.told[topic](state, environment, span, past) for topic in topics))
+    return dict(zip(topics, rows, strict=True))
 
 
 async def _steps(
@@ -122,14 +132,14 @@ async def _steps(
     """The history of every number of the area's own; None when no step was asked for."""
     if step_s is None:
         return None
-    sections = (each for each in found.sections if only in (None, each.id) and not each.members and not each.lists)
+    sections = (each for each in found.sections if only in (None, each.id) and not each.members and not each.plain)
     names = {f"{definition.id}.{name}" for section in sections for name in section.numbers.values()}
     if not names:
         return {}
     return await series.read_some(state.store.reader, names, environment, span, step_s, state.clock.now())
 
 
-def _alive(published: Published | None, at: datetime) -> frozenset[str] | None:
+def alive_of(published: Published | None, at: datetime) -> frozenset[str] | None:
     """Services whose heartbeat is fresh at `at`, as far as the newest round knows; None when there was none."""
     if published is None:
         return None
@@ -144,7 +154,7 @@ def _alive(published: Published | None, at: datetime) -> frozenset[str] | None:
 
 def _values(
     definition: Definition,
-    answer: _Answer,
+    answer: Answer,
     environment: str,
     filters: Mapping[str, str],
     limit: int,
@@ -159,7 +169,7 @@ def _values(
         "to": health_json.moment(asked.end),
         "window_s": asked.window_s,
         **({} if step_s is None else {"step_s": step_s}),
-        **{each.section.id: _section(definition, answer, each, filters, limit, after) for each in answer.shown},
+        **{each.section.id: section_json(definition, answer, each, filters, limit, after) for each in answer.shown},
     }
 
 
@@ -193,11 +203,12 @@ def _filters(request: Request, found: DeepDive) -> Mapping[str, str]:
     return filters
 
 
-def _section(
-    definition: Definition, answer: _Answer, shown: Shown, filters: Mapping[str, str], limit: int, after: int
+def section_json(
+    definition: Definition, answer: Answer, shown: Shown, filters: Mapping[str, str], limit: int, after: int
 ) -> Mapping[str, Any]:
+    """One section as JSON values: its numbers, or the rows that fit, from `after` on."""
     section, asked = shown.section, answer.asked
-    if not section.members and not section.lists:
+    if not section.members and not section.plain:
         return {
             **{field: health_json.number(each) for field, each in shown.numbers.items()},
             "provenance": {field: health_json.provenance(each) for field, each in shown.numbers.items()},
@@ -207,7 +218,7 @@ def _section(
     page = fitting[after : after + limit]
     more = len(fitting) > after + limit
     listed = {"items": [_row(row, section.numbers) for row in page], "next": _cursor(after + limit) if more else None}
-    if not section.lists:
+    if not section.plain:
         return listed
     # A plain row says where it is from once for all of them.
     of_all = {
@@ -220,7 +231,7 @@ def _section(
     return {**listed, "provenance": of_all}
 
 
-def _series(definition: Definition, answer: _Answer, section: Section) -> Mapping[str, Any]:
+def _series(definition: Definition, answer: Answer, section: Section) -> Mapping[str, Any]:
     if answer.series is None:
         return {}
     found = {field: answer.series.get(f"{definition.id}.{name}", ()) for field, name in section.numbers.items()}

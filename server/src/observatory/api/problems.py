@@ -110,9 +110,9 @@ def problem(
 
 
 def _instance(request: Request) -> str:
-    # The path of a login link holds its code; a query may hold anything.
+    # The path of a link holds its code; a query may hold anything.
     path = request.url.path
-    return "/login" if path.startswith("/login/") else path
+    return next((each for each in ("/login", "/acknowledge") if path.startswith(f"{each}/")), path)
 
 
 async def _of_ours(request: Request, error: Exception) -> Response:

@@ -23,6 +23,7 @@ router = APIRouter(
     prefix="/api/v1/monitoring/slos", tags=["slos"], dependencies=[Depends(require(READ))], responses=ANSWERS
 )
 
+MeasureName = Literal["availability", "latency"]
 _AT = "2026-01-02T03:04:05.000Z"
 _BURN: dict[str, Any] = {
     "name": "fast",
@@ -41,6 +42,8 @@ _SLO: dict[str, Any] = {
     "kind": "service",
     "subject": "trade_execution_service",
     "name": "Trade Execution Service",
+    "measure": "availability",
+    "latency_ms": 1_000.0,
     "objective_ratio": 0.999,
     "period_s": 2_592_000,
     "events": 120_000,
@@ -70,16 +73,23 @@ class BurnItem(BaseModel):
 
 
 class SloItem(BaseModel):
-    """One objective: the share of calls that must succeed over the period."""
+    """One objective: the share of calls that must be good over the period.
+
+    Good is a call that succeeded (`availability`), or that took no longer than its service may (`latency`).
+    """
 
     id: str
     kind: Literal["service", "area"]
     subject: str
     name: str
+    measure: MeasureName
+    latency_ms: float | None = Field(
+        None, description="What a call may take; null for an area, whose services have their own, and for availability."
+    )
     objective_ratio: float
     period_s: int
-    events: int = Field(description="Calls in the period.")
-    bad_events: int = Field(description="Those that failed.")
+    events: int = Field(description="Calls in the period that were held against it.")
+    bad_events: int = Field(description="Those that were not good.")
     budget_left_ratio: float | None = Field(description="Negative when overspent; null without calls.")
     burn_in: bool = Field(description="Too new for anybody to be told.")
     burns: list[BurnItem]
@@ -89,7 +99,7 @@ class SloItem(BaseModel):
 
 
 class SloList(BaseModel):
-    """Every objective of the environment: areas, then services."""
+    """Every objective of the environment: areas, then services, of each both measures."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"environment": "production", "windows_source": "a book", "items": [_SLO]}]}
@@ -105,6 +115,7 @@ async def show(
     request: Request,
     environment: Environment = DEFAULT_ENVIRONMENT,
     kind: Literal["service", "area"] | None = None,
+    measure: MeasureName | None = None,
     burning: Annotated[bool, Query(description="Only those that burn too fast.")] = False,
 ) -> Response:
     """Objectives with budget left and burn rates, as they were last counted."""
@@ -114,21 +125,24 @@ async def show(
     every = [
         burns.get(each.id) or slo.assess(each, slo.Counts({}, {}), windows, now)
         for each in slo.objectives(request.app.state.catalogue)
-        if kind in (None, each.kind)
+        if kind in (None, each.kind) and measure in (None, each.measure)
     ]
     shown = [each for each in every if not burning or any(pair.burning for pair in each.burnings)]
-    items = [_item(each, each.objective.id in burns) for each in shown]
+    items = [item(each, each.objective.id in burns) for each in shown]
     return send(request, {"environment": environment, "windows_source": windows.source, "items": items})
 
 
-def _item(burn: Burn, counted: bool) -> dict[str, Any]:
+def item(burn: Burn, counted: bool) -> dict[str, Any]:
+    """An objective as JSON values; `counted` says whether that was done yet."""
     objective, counts = burn.objective, burn.counts
     return {
         "id": objective.id,
         "kind": objective.kind,
         "subject": objective.subject,
         "name": objective.name,
-        "objective_ratio": objective.availability_ratio,
+        "measure": objective.measure,
+        "latency_ms": objective.latency_ms,
+        "objective_ratio": objective.promised_ratio,
         "period_s": burn.period_s,
         "events": counts.events.get(burn.period_s, 0),
         "bad_events": counts.bad.get(burn.period_s, 0),

@@ -20,6 +20,8 @@
       then: models             # is handed what each of them told, by name, and the span
       source: the ledger
       columns: {model: the model, cost_usd: what it cost}
+    - id: incidents            # rows that another room tells, by its topic; `source` and `columns` as of a query
+      told: incidents
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ from observatory.model import Indicator, Measurement
 from observatory.store import Reader
 
 MOST_ROWS = 1_000
-_KEYS = {"id", "sentence", "numbers", "members", "rows", "asks", "columns", "source", "then", "at_least"}
+_KEYS = {"id", "sentence", "numbers", "members", "rows", "asks", "told", "columns", "source", "then", "at_least"}
 
 Row = Mapping[str, Any]
 Then = Callable[[Any, Span], Sequence[Row]]
@@ -61,10 +63,11 @@ class Section:
         members: names of the parts of a member; empty: the area's own values, or rows of a query.
         rows: SQL of rows; empty: indicators.
         columns: field name of a row to its sentence.
-        source: the tables that `rows` reads.
+        source: the tables that `rows` reads, or the place that is told of.
         at_least_s: seconds that `rows` looks back at least, however short the range.
         then: what is done with the rows before they are shown.
         asks: reads of the ledger by name; empty: none.
+        told: topic of rows that another room tells; empty: they are read here.
     """
 
     id: str
@@ -76,12 +79,13 @@ class Section:
     source: str
     at_least_s: int = 0
     then: Then | None = None
+    told: str = ""
     asks: Mapping[str, Ask] = field(default_factory=dict)
 
     @property
-    def lists(self) -> bool:
-        """Whether it holds plain rows, and not numbers of indicators."""
-        return bool(self.rows or self.asks)
+    def plain(self) -> bool:
+        """Whether it lists rows as they are, and not numbers of indicators."""
+        return bool(self.rows or self.told or self.asks)
 
 
 # Compared by identity, like the area it belongs to.
@@ -138,6 +142,7 @@ async def read(
     span: Span,
     alive: Collection[str] | None = (),
     only: str | None = None,
+    told: Mapping[str, Sequence[Row]] | None = None,
     ledger: Ledger | None = None,
 ) -> tuple[Shown, ...]:
     """What a deep dive shows.
@@ -150,6 +155,7 @@ async def read(
         span: the range of time.
         alive: services whose heartbeat was fresh at its end; None: the store is asked.
         only: id of the one section to read; None: all.
+        told: by topic, the rows of other rooms.
         ledger: what was spent; needed where a section asks it.
 
     Raises:
@@ -170,7 +176,11 @@ async def read(
     )
     measured = shape(definition, readings, fresh, span.end, span.listening).readings if names else ()
     shaped = Readings(definition.id, measured)
-    rows = {**rows, **asked}
+    rows = {
+        **rows,
+        **asked,
+        **{each.id: (told or {}).get(each.told, ())[:MOST_ROWS] for each in sections if each.told},
+    }
     return tuple(_shown(definition, section, shaped, rows.get(section.id, ()), span) for section in sections)
 
 
@@ -188,7 +198,7 @@ def indicator(definition: Definition, name: str) -> Indicator:
 
 
 def _shown(definition: Definition, section: Section, readings: Readings, rows: Sequence[Row], span: Span) -> Shown:
-    if section.lists:
+    if section.plain:
         return Shown(section, {}, rows)
     if not section.members:
         numbers = {field: readings.whole(name) for field, name in section.numbers.items()}
@@ -295,12 +305,11 @@ def _section(definition: Definition, path: str, entry: Mapping[str, Any]) -> Sec
     where = f"{definition.id}: section {entry.get('id')!r} of {path}"
     if unknown := set(entry) - _KEYS:
         raise DefinitionError(f"{where}: unknown field {', '.join(sorted(unknown))}")
-    kinds = {"rows", "numbers", "asks"} & set(entry)
-    if len(kinds) != 1:
-        raise DefinitionError(f"{where}: needs either rows, asks or numbers")
+    if len({"rows", "numbers", "asks", "told"} & set(entry)) != 1:
+        raise DefinitionError(f"{where}: needs one of rows, numbers, asks and told")
     if "asks" in entry and "then" not in entry:
         raise DefinitionError(f"{where}: asks need a function that makes rows")
-    if kinds != {"numbers"} and not (entry.get("columns") and entry.get("source")):
+    if "numbers" not in entry and not (entry.get("columns") and entry.get("source")):
         raise DefinitionError(f"{where}: rows need columns and a source")
     numbers = dict(entry.get("numbers", {}))
     for name in numbers.values():
@@ -316,6 +325,7 @@ def _section(definition: Definition, path: str, entry: Mapping[str, Any]) -> Sec
         at_least_s=length_s(str(entry["at_least"]), where) if "at_least" in entry else 0,
         then=_then(definition, where, entry.get("then")),
         asks={str(name): _ask(definition, where, str(name)) for name in entry.get("asks", ())},
+        told=str(entry.get("told", "")),
     )
 
 

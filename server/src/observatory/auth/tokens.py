@@ -13,7 +13,7 @@ from observatory.auth.ring import Key, Ring
 from observatory.auth.sessions import Sessions
 from observatory.clock import Clock
 from observatory.errors import InvalidRequest, NotFound, StateError, Unauthenticated
-from observatory.state import AuditEntry, State, TokenRecord
+from observatory.state import AuditEntry, AuditWanted, State, TokenRecord
 
 SERVER = "server"
 
@@ -159,14 +159,14 @@ class Tokens:
         async with self._state.reading() as rows:
             return await rows.tokens.page(before, limit)
 
-    async def audit(self, before: int | None, limit: int) -> Sequence[AuditEntry]:
-        """Lines of the audit log, newest first; `before` is the last id of the page before.
+    async def audit(self, before: int | None, limit: int, wanted: AuditWanted | None = None) -> Sequence[AuditEntry]:
+        """Lines of the audit log that are wanted, newest first; `before` is the last id of the page before.
 
         Raises:
             StateError: the control store failed.
         """
         async with self._state.reading() as rows:
-            return await rows.audit.page(before, limit)
+            return await rows.audit.page(before, limit, wanted)
 
     async def issue_login_link(self, scopes_: Iterable[str], ttl_s: int = 600, actor: str = SERVER) -> str:
         """Make a code for `/login/<code>` that opens one session, once, within `ttl_s` seconds.

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from observatory.cli import collectors, demo, erase, login, serve, vault
+from observatory.cli import collectors, demo, erase, login, replay, serve, vault
 from observatory.errors import ObservatoryError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("token")(login.token)
 app.command("backup")(vault.backup)
 app.command("restore")(vault.restore)
 app.command("erase-user")(erase.user)
+app.command("replay")(replay.command)
 app.command("collectors")(collectors.command)
 
 

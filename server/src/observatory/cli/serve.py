@@ -9,7 +9,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,7 +50,8 @@ async def _serve(settings: Settings) -> None:
         web = _OtlpOnly(observatory.web, _port(otlp))
         announcement = settings.data_dir / "serve.json"
         try:
-            await _until_stopped(web, [main, otlp], announcement, _addresses(settings, main, otlp, rpc_port))
+            addresses = _addresses(settings, main, otlp, rpc_port)
+            await _until_stopped(web, [main, otlp], announcement, addresses, observatory.web.state.feed.end)
         finally:
             announcement.unlink(missing_ok=True)
             await rpc.stop(grace=_STOP_S)
@@ -66,7 +67,13 @@ async def _first_token(observatory: Observatory) -> None:
         file.write(text)
 
 
-async def _until_stopped(web: ASGIApp, sockets: Sequence[socket.socket], path: Path, addresses: dict[str, str]) -> None:
+async def _until_stopped(
+    web: ASGIApp,
+    sockets: Sequence[socket.socket],
+    path: Path,
+    addresses: dict[str, str],
+    ending: Callable[[], None],
+) -> None:
     # The code of a login link is part of its path, so requests are not logged.
     config = uvicorn.Config(
         web,
@@ -77,7 +84,7 @@ async def _until_stopped(web: ASGIApp, sockets: Sequence[socket.socket], path: P
         http=_Bounded,
         lifespan="off",
     )
-    server = _Server(config)
+    server = _Server(config, ending)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, server.stop)
     running = asyncio.create_task(server.serve(sockets=list(sockets)))
@@ -167,7 +174,13 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ending = ending
+
     def stop(self) -> None:
+        # Whoever listens to the stream would be waited for.
+        self._ending()
         # A second time means: do not wait for open connections.
         self.force_exit = self.should_exit
         self.should_exit = True
@@ -182,6 +195,9 @@ class _OtlpOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         server = scope.get("server")
+        if scope["type"] == "websocket" and server and server[1] == self._port:
+            await send({"type": "websocket.close"})
+            return
         if scope["type"] == "http" and server and server[1] == self._port and not scope["path"].startswith("/v1/"):
             await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
             await send({"type": "http.response.body", "body": b""})

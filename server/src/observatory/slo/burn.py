@@ -16,7 +16,7 @@ class Counts:
 
     Attributes:
         events: by length of the window in seconds.
-        bad: failures among them, the same way.
+        bad: those of them that were not as promised, the same way.
         first_at: when the first event was ever seen; None when there was none.
         estimated: whether some stand for others that were sampled away.
     """

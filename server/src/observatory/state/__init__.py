@@ -10,9 +10,11 @@ Every change of state and its audit row are one transaction:
 """
 
 from observatory.state.alerts import Wanted
-from observatory.state.audit import AuditEntry
+from observatory.state.audit import AuditEntry, AuditWanted
 from observatory.state.budgets import BudgetRecord, BudgetTerms
 from observatory.state.cost_anomalies import AnomalyRecord, FeedbackRecord
+from observatory.state.incidents import IncidentsWanted
+from observatory.state.lead import Lead, NotLeading
 from observatory.state.login_links import LinkRecord
 from observatory.state.people import ErasureRecord
 from observatory.state.rules import RuleRecord
@@ -24,11 +26,15 @@ from observatory.state.tokens import TokenRecord
 __all__ = [
     "AnomalyRecord",
     "AuditEntry",
+    "AuditWanted",
     "BudgetRecord",
     "BudgetTerms",
     "ErasureRecord",
     "FeedbackRecord",
+    "IncidentsWanted",
+    "Lead",
     "LinkRecord",
+    "NotLeading",
     "Rows",
     "RuleRecord",
     "SessionRecord",

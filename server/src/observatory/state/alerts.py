@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -180,6 +180,33 @@ class AlertRows:
             .limit(most)
         )
         return [row.record() for row in await self._session.scalars(statement)]
+
+    async def last_change(self) -> int:
+        """Number of the newest change; 0 before the first."""
+        return int(await self._session.scalar(select(func.coalesce(func.max(TransitionRow.id), 0))) or 0)
+
+    async def after(self, change: int, environment: str, limit: int) -> list[Kept]:
+        """Changes after one, oldest first; of one environment, or of all."""
+        statement = select(TransitionRow).where(TransitionRow.id > change).order_by(TransitionRow.id).limit(limit)
+        if environment:
+            statement = statement.where(TransitionRow.environment == environment)
+        return [row.record() for row in await self._session.scalars(statement)]
+
+    async def changed_after(self, at: datetime) -> datetime | None:
+        """When the newest change was, if it was at a time or after it."""
+        return await self._session.scalar(select(func.max(TransitionRow.at)).where(TransitionRow.at >= at))
+
+    async def rewind(self, at: datetime) -> None:
+        """Forget every change since a time. Alerts that changed since are closed; their episodes go on counting up."""
+        await self._session.execute(delete(TransitionRow).where(TransitionRow.at >= at))
+        for row in await self._session.scalars(select(AlertRow)):
+            alert = decode(row.told)
+            if alert.since >= at:
+                alert = replace(alert, phase=Phase.INACTIVE, since=at, fired_at=None, resolved_at=None)
+            # Nothing may have been seen in what is the future by now.
+            alert = replace(alert, started_at=min(alert.started_at, at), seen_at=min(alert.seen_at, at))
+            row.phase, row.since, row.told = alert.phase.value, alert.since, encode(alert)
+        await self._session.flush()
 
     async def forget(self, before: datetime) -> None:
         """Delete changes from before a time, and alerts that have been closed since."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import String, select
+from sqlalchemy import ColumnElement, String, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -32,6 +32,22 @@ class AuditEntry:
     action: str
     subject: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditWanted:
+    """Which lines are asked for; an empty field asks for all.
+
+    Attributes:
+        actor, action, subject: exactly, or what it begins with when it ends with `*`.
+        since, until: when, the end not included.
+    """
+
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class AuditRow(Table):
@@ -65,9 +81,25 @@ class AuditRows:
         self._session.add(row)
         await self._session.flush()
 
-    async def page(self, before: int | None, limit: int) -> Sequence[AuditEntry]:
+    async def page(self, before: int | None, limit: int, wanted: AuditWanted | None = None) -> Sequence[AuditEntry]:
         """Lines, newest first; `before` is the last id of the page before."""
         statement = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit)
         if before is not None:
             statement = statement.where(AuditRow.id < before)
+        if wanted is not None:
+            statement = statement.where(*_conditions(wanted))
         return [row.record() for row in await self._session.scalars(statement)]
+
+
+def _conditions(wanted: AuditWanted) -> list[ColumnElement[bool]]:
+    columns = ((AuditRow.actor, wanted.actor), (AuditRow.action, wanted.action), (AuditRow.subject, wanted.subject))
+    found = [
+        column.startswith(text[:-1], autoescape=True) if text.endswith("*") else column == text
+        for column, text in columns
+        if text
+    ]
+    if wanted.since is not None:
+        found.append(AuditRow.at >= wanted.since)
+    if wanted.until is not None:
+        found.append(AuditRow.at < wanted.until)
+    return found

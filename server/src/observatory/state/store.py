@@ -17,8 +17,14 @@ from observatory.state.alerts import AlertRows
 from observatory.state.audit import AuditRows
 from observatory.state.budgets import BudgetRows
 from observatory.state.cost_anomalies import AnomalyRows
+from observatory.state.deliveries import DeliveryRows
+from observatory.state.foreign import ForeignRows
+from observatory.state.incidents import IncidentRows
+from observatory.state.leases import LeaseRows
 from observatory.state.login_links import LinkRows
 from observatory.state.migration import migrate
+from observatory.state.oncall import AcknowledgementRows, OncallRows
+from observatory.state.outbox import OutboxRows
 from observatory.state.people import PeopleRows
 from observatory.state.rules import RuleRows
 from observatory.state.sessions import SessionRows
@@ -41,8 +47,15 @@ class Rows:
         self.alerts = AlertRows(session)
         self.rules = RuleRows(session)
         self.silences = SilenceRows(session)
+        self.leases = LeaseRows(session)
         self.budgets = BudgetRows(session)
         self.cost_anomalies = AnomalyRows(session)
+        self.incidents = IncidentRows(session)
+        self.outbox = OutboxRows(session)
+        self.deliveries = DeliveryRows(session)
+        self.foreign = ForeignRows(session)
+        self.acknowledgements = AcknowledgementRows(session)
+        self.oncall = OncallRows(session)
 
 
 class State:
@@ -56,6 +69,11 @@ class State:
         self._idle.set()
         # On SQLite a writer takes the write lock at once: a lock taken later, at the first UPDATE, cannot wait.
         self._writer = engine.execution_options(**{sqlite.WRITES: True})
+
+    @property
+    def shared(self) -> bool:
+        """Whether other servers may use it as well: one in a file is this server's own."""
+        return self._engine.dialect.name != "sqlite"
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Rows]:

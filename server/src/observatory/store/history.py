@@ -31,6 +31,9 @@ SELECT {into:UInt16}, toStartOfInterval(Timestamp, toIntervalSecond({into:UInt32
 FROM indicator_history
 WHERE Resolution = {of:UInt16} AND Timestamp >= {since:DateTime('UTC')} AND Timestamp < {until:DateTime('UTC')}
 GROUP BY Start, Environment, Indicator, Member"""
+_FORGET = """ALTER TABLE {table} DELETE
+WHERE toUnixTimestamp(Timestamp) >= intDiv(toUnixTimestamp({{since:DateTime('UTC')}}), Resolution) * Resolution
+SETTINGS mutations_sync = 2"""
 _NEWEST = "SELECT max(Timestamp) FROM indicator_history WHERE Resolution = {into:UInt16}"
 
 
@@ -101,6 +104,15 @@ class History:
             if since < until:
                 bound = {"into": into, "of": _ROLLED_FROM[into], "since": since, "until": until}
                 self._command(_ROLL, bound)
+
+    def forget(self, since: datetime) -> None:
+        """Delete what was kept from a time on, the minutes and hours that reach into it too.
+
+        Raises:
+            StoreError: the store refused it.
+        """
+        for table in ("indicator_history", "snapshots"):
+            self._command(_FORGET.format(table=table), {"since": since.astimezone(UTC).replace(microsecond=0)})
 
     def close(self) -> None:
         """Close the connection."""

@@ -57,6 +57,7 @@ class Limits:
         oldest_s: older telemetry is rejected, in seconds.
         ahead_s: telemetry further in the future is rejected, in seconds.
         people: by whom users are pseudonyms, and erased ones are known again.
+        slow_ms: by service, what a call may take; a service that is not named is held against nothing.
     """
 
     attributes: int = 128
@@ -64,6 +65,7 @@ class Limits:
     oldest_s: int = 35 * 86_400
     ahead_s: int = 600
     people: People = field(default_factory=People)
+    slow_ms: Mapping[str, float] = field(default_factory=dict)
 
     def accepts(self, first: str, last: str) -> str:
         """SQL of whether a time span is neither too old nor too far ahead, from SQL of its ends in nanoseconds.
@@ -143,7 +145,7 @@ def _traces(limits: Limits) -> tuple[list[NullTable], list[View]]:
             *arrived[1],
             View("store_traces", "spans_flat", "otel_traces", f"SELECT {', '.join(stored)}, Redacted FROM spans_flat"),
             View("store_calls", "spans_flat", "fact_calls", _CALLS),
-            View("roll_calls", "spans_flat", "rollup_calls", _ROLL),
+            View("roll_calls", "spans_flat", "rollup_calls", _roll(limits.slow_ms)),
         ],
     )
 
@@ -246,6 +248,16 @@ def _quoted(names: Mapping[str, str]) -> dict[str, str]:
     return {f"`{name}`": kind for name, kind in names.items()}
 
 
+def _roll(slow_ms: Mapping[str, float]) -> str:
+    if not slow_ms:
+        return _ROLL.replace("$slow", "toUInt64(0) AS Timed, toUInt64(0) AS Slow")
+    names = ", ".join(f"'{name}'" for name in slow_ms)
+    longest = ", ".join(f"{round(each * 1e6)}" for each in slow_ms.values())
+    allowed = f"transform(Service, [{names}], [{longest}], 0)"
+    counted = f"sum(Weight * ({allowed} > 0)) AS Timed, sum(Weight * ({allowed} > 0 AND Duration > {allowed})) AS Slow"
+    return _ROLL.replace("$slow", counted)
+
+
 def _select(named: Mapping[str, tuple[str, str]]) -> str:
     return ", ".join(f"{sql} AS {name}" for name, (_, sql) in named.items())
 
@@ -268,7 +280,7 @@ _ROLL = """SELECT Resolution, Scope,
     Environment, Service, if(Scope = 'edge', Caller, '') AS Caller,
     sum(Weight) AS Calls, sum(Failed * Weight) AS Failures, sum(Duration * Weight) AS DurationNs,
     quantilesDDArrayState(0.01, 0.5, 0.95, 0.99)(arrayWithConstant(least(Weight, 100), Duration / 1e6)) AS Latency,
-    max(Weight != 1) AS Estimated
+    max(Weight != 1) AS Estimated, $slow
 FROM spans_flat ARRAY JOIN [toUInt16(10), 10, 60, 60] AS Resolution, ['service', 'edge', 'service', 'edge'] AS Scope
 WHERE Entry
 GROUP BY Resolution, Scope, Timestamp, Environment, Service, Caller"""

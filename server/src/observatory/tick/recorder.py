@@ -31,10 +31,12 @@ class Recorder:
     Args:
         history: writes it.
         topology: makes the JSON values of the service graph.
+        leads: whether this server is the one that keeps history; of several only one does.
     """
 
-    def __init__(self, history: History, topology: Topology) -> None:
+    def __init__(self, history: History, topology: Topology, leads: Callable[[], bool] = lambda: True) -> None:
         self._history = history
+        self._leads = leads
         self._topology = topology
         self._next: datetime | None = None
         self._next_minute: datetime | None = None
@@ -45,7 +47,7 @@ class Recorder:
         Raises:
             StoreError: the store refused it.
         """
-        if self._next is not None and at < self._next:
+        if not self._leads() or (self._next is not None and at < self._next):
             return
         self._next = floor(at, FINEST_S) + timedelta(seconds=FINEST_S)
         await asyncio.to_thread(self._write, at, published)

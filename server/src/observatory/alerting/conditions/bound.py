@@ -92,7 +92,8 @@ def _services(scene: Scene, indicator: Indicator) -> tuple[str, ...]:
 
 def _labels(indicator: Indicator, member: str) -> dict[str, str]:
     """`exchange: binance`, where the members' parts have names that people route by."""
-    parts = member.split("/") if member else []
+    # The last part may hold the separator itself: a symbol such as BTC/USDT.
+    parts = member.split("/", max(len(indicator.group_by) - 1, 0)) if member else []
     if len(parts) != len(indicator.group_by):
         return {}
     return {_PARTS[name]: part for name, part in zip(indicator.group_by, parts, strict=True) if name in _PARTS}

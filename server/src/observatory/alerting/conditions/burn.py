@@ -11,7 +11,7 @@ from observatory.alerting.rule import Observation, Rule, Verdict
 from observatory.alerting.scene import Scene
 from observatory.health import words
 from observatory.model import Measurement
-from observatory.slo import Burn, Burning, windows
+from observatory.slo import Burn, Burning, Measure, Objective, windows
 
 SOURCE = "rollup_services_10s and rollup_services_1m"
 KINDS = ("service", "area")
@@ -24,23 +24,28 @@ class Burns:
     Attributes:
         of: `service` or `area`.
         pair: name of the pair of windows: `fast`, `medium`, `slow`.
+        measure: which of its promises.
     """
 
     kind: ClassVar[str] = "burn"
     absent: ClassVar[Verdict] = Verdict.NO_DATA
     of: str
     pair: str
+    measure: Measure = Measure.AVAILABILITY
 
     @classmethod
     def decode(cls, fields: Fields) -> Burns:
-        """From `of` and `pair`."""
-        return cls(fields.one_of("of", KINDS), fields.one_of("pair", [pair.name for pair in windows().pairs]))
+        """From `of`, `pair` and `measure` (availability, latency)."""
+        pairs = [pair.name for pair in windows().pairs]
+        measure = fields.one_of("measure", [each.value for each in Measure], Measure.AVAILABILITY)
+        return cls(fields.one_of("of", KINDS), fields.one_of("pair", pairs), Measure(measure))
 
     def observe(self, rule: Rule, scene: Scene) -> Iterable[Observation] | None:
         """One observation for each objective with events."""
         if scene.burns is None:
             return None
-        wanted = (burn for burn in scene.burns.values() if burn.objective.kind == self.of)
+        mine = (self.of, self.measure)
+        wanted = (burn for burn in scene.burns.values() if (burn.objective.kind, burn.objective.measure) == mine)
         return [self._observe(rule, scene, burn) for burn in wanted]
 
     def _observe(self, rule: Rule, scene: Scene, burn: Burn) -> Observation:
@@ -68,10 +73,17 @@ class Burns:
 def _sentence(burn: Burn, burning: Burning) -> str:
     if burning.long_rate is None or burning.short_rate is None:
         return f"{burn.objective.name}: no calls that could burn its budget"
-    failed, left = burn.counts.ratio(burning.pair.long_s) or 0.0, burn.budget_left_ratio
+    bad, left = burn.counts.ratio(burning.pair.long_s) or 0.0, burn.budget_left_ratio
     kept = "" if left is None else f"; {words.number(max(left, 0.0), 'ratio')} of the budget is left"
     return (
-        f"{burn.objective.name}: {words.number(failed, 'ratio')} of {burning.events:,} calls failed in "
+        f"{burn.objective.name}: {words.number(bad, 'ratio')} of {burning.events:,} calls {_bad(burn.objective)} in "
         f"{words.window(burning.pair.long_s)}, {words.number(min(burning.long_rate, 1e9), '1')} times what the "
-        f"objective of {words.number(burn.objective.availability_ratio, 'ratio')} allows{kept}"
+        f"objective of {words.number(burn.objective.promised_ratio, 'ratio')} allows{kept}"
     )
+
+
+def _bad(objective: Objective) -> str:
+    if objective.measure is Measure.AVAILABILITY:
+        return "failed"
+    longest = "their services may" if objective.latency_ms is None else words.number(objective.latency_ms, "ms")
+    return f"took longer than {longest}"

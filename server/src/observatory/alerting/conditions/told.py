@@ -20,6 +20,9 @@ TOPICS = {
     "observatory.late": "rounds that come late or fail",
     "observatory.channel": "a channel of notifications that does not deliver",
     "observatory.rules": "a file of rules that was refused",
+    "foreign.critical": "critical alerts of other systems",
+    "foreign.warning": "warnings of other systems",
+    "foreign.info": "what other systems tell for information",
     "backup.done": "a backup that was made",
     "digest.sent": "a daily digest that was sent",
 }

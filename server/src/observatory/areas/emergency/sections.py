@@ -16,13 +16,6 @@ from observatory.areas.deepdive import Row
 FLAPS = 4
 _WITHIN_S = 600.0
 _UNKNOWN = "not known: no service of the catalogue"
-_NOT_KEPT = "no incidents are kept yet"
-_MEASURES = {
-    "mttd_s": "mean time from the start of an incident to its detection",
-    "mtta_s": "mean time from detection to acknowledgement",
-    "mttr_s": "mean time from the start of an incident to recovery",
-    "mtbf_s": "mean time between the starts of incidents",
-}
 
 
 @cache
@@ -45,14 +38,6 @@ def lost(rows: Sequence[Row], _span: Span) -> Sequence[Row]:
 def compared(rows: Sequence[Row], _span: Span) -> Sequence[Row]:
     """Deployments with the share of failed calls before and after, and whether the difference is beyond chance."""
     return [_compared(row) for row in rows]
-
-
-def recovery(_rows: Sequence[Row], _span: Span) -> Sequence[Row]:
-    """The four times of incidents, which are not known before incidents are kept."""
-    return [
-        {"measure": name, "sentence": sentence, "value": None, "reason": _NOT_KEPT}
-        for name, sentence in _MEASURES.items()
-    ]
 
 
 def _breaker(row: Row, span: Span) -> Row:
