@@ -14,8 +14,8 @@ from observatory import api
 from observatory.auth import Principal, user_scope
 
 IDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
-# What anybody may ask for who has any token, or none: whether the server lives, how to log in and out, and a signed link,
-# which says by itself who may.
+# What anybody may ask for who has any token, or none: whether the server lives, how to log in and out, and what a
+# signed link opens, which says by itself who may.
 OPEN = {"/livez", "/readyz", "/login", "/login/{code}", "/logout", "/acknowledge/{token}"}
 USER = "/api/v1/monitoring/user/{user_id}"
 
