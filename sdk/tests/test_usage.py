@@ -94,7 +94,8 @@ def test_the_sampler_finds_the_one_who_works_hard(recorded: Any) -> None:
         time.sleep(0.3)
     seconds = cpu_seconds(recorded)
     assert seconds["stress_testing_engine"] > 0.2
-    assert seconds.get("email_service", 0.0) < 0.1
+    # Who sleeps gets what the process did besides: on a busy machine that is not nothing.
+    assert seconds.get("email_service", 0.0) < seconds["stress_testing_engine"]
 
 
 @linux

@@ -118,14 +118,22 @@ class Inputs:
         Raises:
             StoreError: the store refused it.
         """
-        fresh = False
+        fresh, failed = False, 0
         lengths_s = self._windows.lengths_s
         for most_s, table_s, every_s in _PACES_S:
             mine = [each for each in lengths_s if each <= most_s and not self._elsewhere(each, most_s)]
             last = self._counted.get(most_s)
             if mine and (last is None or (at - last[0]).total_seconds() >= every_s):
-                self._counted[most_s] = (at, await self._count(mine, table_s, at))
+                # One that fails is not asked again at once, and what is known of the others stays in use.
+                self._counted[most_s] = (at, {} if last is None else last[1])
+                try:
+                    self._counted[most_s] = (at, await self._count(mine, table_s, at))
+                except StoreError:
+                    failed += 1
+                    _log.exception("burn rates over %d s could not be counted", most_s)
                 fresh = True
+        if failed and failed == len(self._counted):
+            raise StoreError("no burn rate could be counted")
         if fresh:
             self.burns = self._assess(at)
         return self.burns

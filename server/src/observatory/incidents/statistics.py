@@ -106,7 +106,10 @@ def _detected(case: Case) -> float | None:
 
 def _taken(case: Case) -> float | None:
     taken = case.incident.acknowledged_at
-    return None if taken is None else (taken - case.incident.opened_at).total_seconds()
+    # One that was split off was taken as a part of another, before it began itself.
+    return (
+        None if taken is None or taken < case.incident.opened_at else (taken - case.incident.opened_at).total_seconds()
+    )
 
 
 def _over(case: Case) -> float | None:

@@ -111,6 +111,8 @@ def service(check: Check, states: Mapping[str, ServiceState], member: str, at: d
         critical = [name for name, state in states.items() if state.verdict.health is Health.CRITICAL]
         if not states:
             return Judged(Outcome.UNKNOWN, "no round has ended yet")
+        if not critical and all(state.verdict.health is Health.UNKNOWN for state in states.values()):
+            return Judged(Outcome.UNKNOWN, "nothing is known of any service")
         told = f"critical: {_names(critical)}" if critical else "no service is critical"
         return Judged(Outcome.NOT_YET if critical else Outcome.RECOVERED, told)
     state = states[member]

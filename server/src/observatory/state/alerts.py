@@ -133,7 +133,8 @@ class AlertRows:
         """Keep what is newest known of alerts whose phase did not change."""
         for alert in alerts:
             row = await self._row(alert.fingerprint)
-            if row is not None:
+            # Another server may have closed it meanwhile: what is old must not open it again.
+            if row is not None and row.phase == alert.phase.value:
                 row.told = encode(alert)
         await self._session.flush()
 

@@ -70,7 +70,8 @@ class Lead:
             while True:
                 try:
                     await self.beat()
-                except StateError:
+                except Exception:
+                    # Without this loop nobody would ever lead again.
                     _log.warning("the lease could not be renewed or looked at", exc_info=True)
                 await self._clock.sleep(BEAT_S)
         finally:

@@ -151,7 +151,8 @@ def _engine(text: str) -> AsyncEngine:
     if kind == "sqlite":
         sqlite.prepare(url)
     try:
-        engine = create_async_engine(url, pool_pre_ping=kind != "sqlite", hide_parameters=True)
+        told = {} if kind == "sqlite" else {"server_settings": _SESSION}
+        engine = create_async_engine(url, pool_pre_ping=kind != "sqlite", hide_parameters=True, connect_args=told)
     except ModuleNotFoundError as error:
         raise SettingsError(f"OBSERVATORY_STATE_URL: {kind} needs the package {error.name!r}") from error
     if kind == "sqlite":
@@ -159,12 +160,23 @@ def _engine(text: str) -> AsyncEngine:
     return engine
 
 
+# A server that froze within a transaction, or whose machine is gone, keeps its locks no longer than this: another one
+# waits for them to take over.
+_SESSION = {
+    "idle_in_transaction_session_timeout": "5000",
+    "tcp_keepalives_idle": "3",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "2",
+}
+
+
 @asynccontextmanager
 async def _transaction(engine: AsyncEngine) -> AsyncIterator[Rows]:
     try:
         async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
             yield Rows(session)
-    except (StatementError, PoolTimeout) as error:
+    except (StatementError, PoolTimeout, OSError) as error:
+        # A database that is gone refuses connections: those errors the driver hands on as they are.
         raise StateError(f"the control store failed: {_cause(error)}") from error
 
 
