@@ -240,6 +240,7 @@ async def test_a_redirect_is_not_followed(open_post: Posts, world: Outside) -> N
 
 BAD: list[tuple[Any, str]] = [
     ("[", "no YAML"),
+    ("channels: [{id: 2026-02-30}]", "no YAML"),
     ({"channel": []}, "must hold `channels`"),
     ({"channels": [{"id": "a"}]}, "channel 'a': kind"),
     ({"channels": [{"id": "A b", "kind": "webhook", "url": "http://x"}]}, "id"),

@@ -337,6 +337,23 @@ async def test_a_message_by_another_room_goes_to_the_channels_that_it_names(open
     assert sorted(asked.path for asked in world.asked) == ["/one", "/two"]
 
 
+async def test_who_is_called_by_an_escalation_is_called_although_another_alert_explains_the_one_it_carries(
+    open_post: Posts, world: Outside
+) -> None:
+    post = await open_post([hook(world)])
+    explained = fires("service.failing", member=ROUTER, services=(ROUTER,))
+    await post.told(fires("service.down", member=EXCHANGES, services=(EXCHANGES,)), explained)
+    assert titles(world) == [["service.down"]]
+    called = Message(
+        "e", Kind.ESCALATION, "production", "e", Severity.CRITICAL, Status.FIRING, later(5), "second level",
+        alert=explained.alert, targets=("hook",),
+    )  # fmt: skip
+    async with post.state.writing() as rows:
+        await rows.outbox.add([called])
+    await post.deliver(5)
+    assert titles(world)[1:] == [["service.failing"]]
+
+
 async def test_a_foreign_end_before_its_beginning_is_held_until_that_is_told(open_post: Posts, world: Outside) -> None:
     post = await open_post([hook(world)], group_wait_s=20)
     await post.keep(fires("a.critical"))

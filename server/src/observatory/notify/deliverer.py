@@ -87,7 +87,8 @@ class Deliverer:
                 if self._leads():
                     try:
                         wait_s = await self.step()
-                    except StateError:
+                    except Exception:
+                        # Without this loop nobody would be told anything ever again.
                         _log.exception("messages could not be delivered for now")
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):

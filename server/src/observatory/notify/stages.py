@@ -136,7 +136,8 @@ def _inhibition(batch: Batch, look: Look) -> tuple[Batch, Decided]:
     found: dict[int, Decision] = {}
     for item in batch.items:
         alert = item.message.alert
-        if alert is None or not _begins(item) or item.message.kind is Kind.TEST:
+        # Who is called because nobody took a trouble is called, whichever of its alerts the message carries.
+        if alert is None or not _begins(item) or item.message.kind in (Kind.TEST, Kind.ESCALATION):
             continue
         by = look.inhibited.get(alert.fingerprint)
         if by is not None:

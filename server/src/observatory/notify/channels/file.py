@@ -70,7 +70,8 @@ def read(text: str | bytes, tools: Tools, clock: Clock) -> tuple[Channel, ...]:
     """
     try:
         document = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    # A date that there is not is a ValueError of the reader's own.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         raise ChannelError("no YAML" + (f": line {mark.line + 1}" if mark else "")) from None
     if not isinstance(document, dict) or set(document) != {"channels"} or not isinstance(document["channels"], list):
