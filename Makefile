@@ -48,8 +48,9 @@ test-long: $(VENV)/ready  ## what does not fit: fifty kills, long searches of pr
 reference: $(VENV)/ready  ## write docs/reference anew from the code
 	$(BIN)/python docs/pages.py
 
-pins: $(VENV)/ready  ## write requirements/dev.txt anew from dev.in
+pins: $(VENV)/ready  ## write the pins in requirements anew
 	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url --annotation-style line -q requirements/dev.in -o requirements/dev.txt
+	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url --annotation-style line -q -c requirements/dev.txt requirements/compare.in -o requirements/compare.txt
 
 clean:  ## remove what the two commands made, the demo's data included
 	rm -rf $(VENV) .venv-boot var

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from observatory.auth import Tokens
 from observatory.clock import Clock
 
 _START_S = 120
+_STOP_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,11 @@ class Server:
 
 @contextmanager
 def running(folder: Path, settings: Mapping[str, Any] | None = None) -> Iterator[Server]:
-    """Start `observatory serve` on `folder` and free ports; on leaving, stop it by its process id."""
+    """Start `observatory serve` on `folder` and free ports; on leaving, stop it by its process id.
+
+    Whoever ends the benchmark by SIGTERM has it leave as well.
+    """
+    _leave_on_sigterm()
     token = asyncio.run(_token(folder))
     names = {"DATA_DIR": folder, "PORT": 0, "OTLP_HTTP_PORT": 0, "OTLP_GRPC_PORT": 0} | dict(settings or {})
     environment = os.environ | {f"OBSERVATORY_{name}": str(value) for name, value in names.items()}
@@ -52,8 +58,23 @@ def running(folder: Path, settings: Mapping[str, Any] | None = None) -> Iterator
         addresses = _announced(process, announcement)
         yield Server(process.pid, addresses["url"], addresses["otlp_http"], token)
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        _stop(process)
+
+
+def _leave_on_sigterm() -> None:
+    """Without this the signal ends a program at once, and its servers go on."""
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _announced(process: subprocess.Popen[bytes], path: Path) -> dict[str, str]:

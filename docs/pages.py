@@ -16,7 +16,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from observatory import api, areas, catalogue
-from observatory.api.access import require, require_any, require_user
+from observatory.api.access import require, require_any, require_asked, require_user
 from observatory.areas.select import LEAF
 from observatory.auth import INGEST, READ
 from observatory.model import Bound, Indicator
@@ -342,7 +342,7 @@ def _tree(source: str, views: Sequence[View], depth: int = 1) -> Iterator[str]:
 
 def _scope(route: APIRoute) -> str:
     for call in _calls(route.dependant):
-        if call is require_user:
+        if call in (require_user, require_asked):
             return f"`user:<id>` or `{READ}`"
         if getattr(call, "__qualname__", "").startswith(f"{require.__qualname__}."):
             return f"`{inspect.getclosurevars(call).nonlocals['scope']}`"

@@ -3,6 +3,9 @@
 Goals: 0.95 and 0.95. Develop on seeds 1 to 20 and report on 101 to 120. Universes live side by side into a real server,
 which is stopped then; what it stored is replayed as if it had been there, and the fires are held against what was
 really wrong. The rule of matching is the one of `observatory replay --labels` (docs/howto/replay.md).
+
+Then each flag by itself: whether the rule that expected.yaml names fired, on the right member, within its bar, and
+whether it was over after the flag.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,12 +28,12 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import serving
-from alerts import schedule
+from alerts import expected, schedule
 from alerts.schedule import Life
 
 from observatory import alerting, areas, catalogue, replay, store
 from observatory import settings as knobs
-from observatory.alerting import files
+from observatory.alerting import Rule, files
 from observatory.app import plan
 from observatory.clock import Clock
 from observatory.replay import Fire, Label, Outcome, Score
@@ -45,7 +48,7 @@ class Found:
 
     seed: int
     score: Score
-    fires: Sequence[Fire]
+    flags: Sequence[expected.Outcome]
     lived_s: float
     replayed_s: float
     rounds: int
@@ -78,9 +81,9 @@ def _tried(seed: int, options: argparse.Namespace) -> Found:
         lived_s, began = time.monotonic() - began, time.monotonic()
         outcome = asyncio.run(_replayed(folder, lives, start, options.step))
         replayed_s = time.monotonic() - began
-    score, fires = _scored(outcome, lives, start)
+    score, flags = _scored(outcome, lives, start)
     _tell(seed, score)
-    return Found(seed, score, fires, lived_s, replayed_s, outcome.rounds)
+    return Found(seed, score, flags, lived_s, replayed_s, outcome.rounds)
 
 
 def _lived(lives: Sequence[Life], seed: int, folder: Path) -> datetime:
@@ -91,8 +94,14 @@ def _lived(lives: Sequence[Life], seed: int, folder: Path) -> datetime:
     start = schedule.start(lives, datetime.now(UTC))
     settings = {"MAX_BODY_BYTES": 64 << 20, "TICK_S": 300, "FAST_S": 0}
     with serving.running(folder / "data", settings) as server:
-        started = [_living(each, seed, start, server, folder) for each in lives]
-        failed = [life.environment for life, process in zip(lives, started, strict=True) if process.wait() != 0]
+        started: list[subprocess.Popen[bytes]] = []
+        try:
+            started += (_living(each, seed, start, server, folder) for each in lives)
+            failed = [life.environment for life, process in zip(lives, started, strict=True) if process.wait() != 0]
+        finally:
+            for process in started:
+                process.kill()
+                process.wait()
     if failed:
         raise SystemExit(f"the lives of {', '.join(failed)} broke off")
     done.write_text(start.isoformat(), encoding="utf-8")
@@ -129,9 +138,10 @@ async def _replayed(folder: Path, lives: Sequence[Life], start: datetime, step_s
         telemetry.close()
 
 
-def _scored(outcome: Outcome, lives: Sequence[Life], start: datetime) -> tuple[Score, Sequence[Fire]]:
-    """Each life for itself: what ends with it is no news of its own. Then all together."""
-    scores, kept = list[Score](), list[Fire]()
+def _scored(outcome: Outcome, lives: Sequence[Life], start: datetime) -> tuple[Score, Sequence[expected.Outcome]]:
+    """Each life for itself: what ends with it is no news of its own. Then all together; and each flag for itself."""
+    scores, flags = list[Score](), list[expected.Outcome]()
+    rules = {each.id: each for each in outcome.rules}
     for life in lives:
         end = start + timedelta(seconds=life.seconds)
         mine = [
@@ -139,8 +149,16 @@ def _scored(outcome: Outcome, lives: Sequence[Life], start: datetime) -> tuple[S
         ]
         labels: list[Label] = life.labels(start)
         scores.append(replay.score(mine, labels, outcome.rules, start, end))
-        kept += mine
-    return replay.together(scores), kept
+        flags += _flags(life, start, mine, rules, end)
+    return replay.together(scores), flags
+
+
+def _flags(
+    life: Life, start: datetime, fires: Sequence[Fire], rules: Mapping[str, Rule], until: datetime
+) -> Iterable[expected.Outcome]:
+    for each in life.strikes:
+        begins, ends = (start + timedelta(seconds=at_s) for at_s in (each.from_s, each.to_s))
+        yield expected.judge(each.kind, begins, ends, fires, rules, until)
 
 
 def _progress(done: int, of: int) -> None:
@@ -185,6 +203,10 @@ def _print(found: Sequence[Found]) -> None:
         )
     table.add_row("all", *_row(whole), "", "")
     Console(width=140).print(table)
+    flags = [outcome for each in found for outcome in each.flags]
+    Console(width=200).print(expected.table(flags))
+    good = sum(each.good for each in flags)
+    Console(width=140).print(f"{good} of {len(flags)} flags: right rule, right member, in time, over in time")
     low = [share.interval[0] if share.interval else 0.0 for share in (whole.recall, whole.precision)]
     Console(width=140).print(f"goals: 0.95 and 0.95; lower ends (95 %): recall {low[0]:.3f}, precision {low[1]:.3f}")
 

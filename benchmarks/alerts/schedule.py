@@ -18,6 +18,8 @@ WARM_S = 600.0
 ON_S = 180.0
 # Windows of five minutes have to let go of one before the next begins.
 GAP_S = 330.0
+# After the last one: windows of five minutes, what rules keep firing for, and some rounds.
+LAST_S = 420.0
 # One in five that only look like faults: nothing may fire on them.
 _HARMLESS = 5
 # These live alone: the one leaves a trace in windows of a day, the other needs sessions of the beginning to stay.
@@ -49,7 +51,7 @@ class Life:
     @property
     def seconds(self) -> float:
         """How long it lives."""
-        return self.strikes[-1].to_s + GAP_S
+        return self.strikes[-1].to_s + LAST_S
 
     def labels(self, start: datetime) -> list[Label]:
         """What was really wrong."""

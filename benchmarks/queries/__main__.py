@@ -117,6 +117,9 @@ def _cases(server: serving.Server, console: Console) -> Iterator[Case]:
         if missing := [name for name in needed if name not in _NEEDED]:
             console.print(f"left out: {path}, which needs {', '.join(missing)}")
             continue
+        if "application/json" not in methods["get"]["responses"]["200"].get("content", {}):
+            console.print(f"left out: {path}, which is a stream or a download")
+            continue
         filled = path.removeprefix(f"{_BASE}/")
         for name in needed:
             filled = filled.replace(f"{{{name}}}", quote(_NEEDED[name]))

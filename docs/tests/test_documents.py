@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from observatory.cli import app
+from observatory.cli.commands import app
 from observatory.settings import Settings
 from observatory_sdk.attach import settings as attach
 from observatory_sdk.attach.libraries import WITHOUT
@@ -54,7 +54,7 @@ def test_every_path_of_the_repository_that_is_named_is_there(name: str) -> None:
 
 def test_every_command_that_is_named_is_there() -> None:
     targets = set(re.findall(r"^([a-z-]+):", _text("Makefile"), re.MULTILINE))
-    commands = {each.name for each in app.registered_commands}
+    commands = {each.name for each in (*app.registered_commands, *app.registered_groups)}
     for name in DOCUMENTS:
         text = _text(name)
         assert set(re.findall(r"`make ([a-z-]+)`|^make ([a-z-]+)", text, re.MULTILINE)) <= {

@@ -27,6 +27,8 @@ from observatory.ingest.budget import Lease
 from observatory.ingest.erasure import Erasures
 from observatory.ingest.intents import Intents
 from observatory.ingest.known import KnownBodies
+from observatory.insight import Insight
+from observatory.mcp import Face
 from observatory.otlp.signals import Signal
 from observatory.selfwatch import Selfwatch
 from observatory.settings import Settings
@@ -111,6 +113,8 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         tick.also("costs", web.state.cost_anomalies.readings)
         alerts.inputs.tellers |= alerting.money.tellers(web.state.standings, web.state.cost_anomalies)
         web.state.back_up = partial(_back_up, telemetry, settings.backups, clock)
+        web.state.insight = Insight.of(settings, selfwatch, clock)
+        await _in_background(stack, Face.on(web, settings.host, settings.public_url).run(), "mcp")
         yield Observatory(settings, clock, selfwatch, control, tokens, telemetry, door, snapshots, web)
 
 

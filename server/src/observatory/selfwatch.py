@@ -35,6 +35,13 @@ class Selfwatch:
         self.reads = self._counter("reads", "Reads of the telemetry store, by result.", "result")
 
         self.notifications = self._counter("notifications", "Attempts to send a message.", "channel", "outcome")
+        self.mcp_s = self._histogram(
+            "mcp_server_operation_duration_seconds", "Operations of agents.", "method", "tool", "error"
+        )
+        self.insight_answers = self._counter("insight_answers", "Summaries asked of a model, by result.", "result")
+        self.insight_dropped = self._counter(
+            "insight_dropped_sentences", "Sentences of a model that its evidence does not hold, by reason.", "reason"
+        )
         self.messages_kept_back = self._counter("messages_kept_back", "Messages muted or dropped, by stage.", "stage")
 
     def _counter(self, name: str, sentence: str, *labels: str) -> Counter:

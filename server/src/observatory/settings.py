@@ -100,6 +100,13 @@ class Settings(BaseSettings):
         None, description="YAML file of prices that hold instead of the listed ones, read again when it changes."
     )
 
+    insight_url: str = Field(
+        "", description="Base of an OpenAI-compatible API that may put summaries into words; empty: none is asked."
+    )
+    insight_model: str = Field("", max_length=200, description="Name of the model there.")
+    insight_key_file: Path | None = Field(None, description="File with the key of that API; unset: none is presented.")
+    insight_timeout_s: float = Field(20.0, ge=0.1, le=120.0, description="Longest wait for one summary by the model.")
+
     retain_raw_days: Days = Field(14, description="Days that otel_traces and otel_logs are kept, late rows too.")
     retain_metrics_days: Days = Field(30, description="Days that the otel_metrics_* tables are kept.")
     retain_facts_days: Days = Field(90, description="Days that the narrow fact tables are kept.")
@@ -117,7 +124,7 @@ class Settings(BaseSettings):
                 ipaddress.ip_network(each.strip())
         return text
 
-    @field_validator("public_url")
+    @field_validator("public_url", "insight_url")
     @classmethod
     def _address(cls, text: str) -> str:
         if text and not text.startswith(("http://", "https://")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,9 +47,17 @@ def test_false_alarms_are_at_most_as_stated(kind: str) -> None:
     assert (scores > ALARM).sum() <= expected + 3 * math.sqrt(expected)
 
 
-def test_an_alert_by_persistence_is_quiet_for_days() -> None:
+@pytest.mark.parametrize("kind", ["normal", "student", "lognormal", "counts", "memory", "season"])
+def test_false_alarms_are_at_most_as_stated_in_the_first_hours(kind: str) -> None:
+    scores = np.concatenate([_scores(_noise(kind, np.random.default_rng(seed), 300)) for seed in range(40)])
+    expected = FALSE_ALARMS * scores.size
+    assert (scores > ALARM).sum() <= expected + 3 * math.sqrt(expected)
+
+
+@pytest.mark.parametrize("kind", ["student", "lognormal", "memory"])
+def test_an_alert_by_persistence_is_quiet_for_days(kind: str) -> None:
     alert = Persistence()
-    fired = [alert.update(score) for score in _scores(_noise("student", np.random.default_rng(9), 4_320))]
+    fired = [alert.update(score) for score in _scores(_noise(kind, np.random.default_rng(9), 4_320))]
     assert not any(fired)
 
 
@@ -66,6 +75,54 @@ def test_a_new_level_is_seen_and_then_usual() -> None:
     scores = _scores(values)
     assert (scores[1_000:1_005] > ALARM).any()
     assert (scores[1_100:] > ALARM).mean() < 0.01
+
+
+def test_a_fault_does_not_hide_the_next_one() -> None:
+    values = np.random.default_rng(11).normal(size=8_000)
+    begins = (500, 2_500, 4_500, 6_500)
+    for begin in begins:
+        values[begin : begin + 60] += 12
+    scores = _scores(values)
+    assert all((scores[begin : begin + 10] > ALARM).any() for begin in begins)
+
+
+def test_a_slow_drift_is_seen_before_it_is_the_usual() -> None:
+    values = np.random.default_rng(12).normal(size=6_000)
+    values[5_500:5_700] += np.linspace(0, 15, 200)
+    scores = _scores(values)
+    assert (scores[5_500:5_700] > ALARM).any()
+    assert np.diff(values[5_500:5_700]).max() < 6, "no step of it is unusual by itself"
+
+
+@pytest.mark.parametrize(("share", "within"), [(5.0, 30), (0.03, 200)])
+def test_noise_that_became_larger_or_smaller_is_seen(share: float, within: int) -> None:
+    values = np.random.default_rng(13).normal(100, 5, 6_000)
+    values[5_500:] = 100 + share * (values[5_500:] - 100)
+    assert (_scores(values)[5_500 : 5_500 + within] > ALARM).any()
+
+
+def _weeks(weeks: int, random: np.random.Generator) -> np.ndarray:
+    """Five busy days and two quiet ones, a point each five minutes from a Thursday on (the epoch's first day)."""
+    places = np.arange(weeks * 2_016)
+    busy = np.where((places // 288 + 3) % 7 < 5, 300.0, 120.0)
+    return busy + random.normal(0, 10, places.size)
+
+
+def test_weekends_become_usual_and_a_quiet_wednesday_does_not() -> None:
+    values = _weeks(6, np.random.default_rng(14))
+    wednesday = 5 * 2_016 + 6 * 288 + 100
+    values[wednesday : wednesday + 24] -= 180
+    scores = _scores(values, 300.0)
+    assert (scores[3 * 2_016 : wednesday] > ALARM).mean() <= 3 * FALSE_ALARMS
+    assert (scores[wednesday : wednesday + 24] > ALARM).any()
+
+
+@pytest.mark.parametrize("wrong", [{"season_s": 0}, {"season_s": (60.0, -1.0)}, {"false_alarms": 0.0}])
+def test_what_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        Detector(**wrong)
+    with pytest.raises(ValueError, match="6 of 5"):
+        Persistence(needed=6, of=5)
 
 
 def test_a_value_that_got_stuck_is_seen() -> None:

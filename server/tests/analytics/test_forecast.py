@@ -99,3 +99,27 @@ def test_bands_widen_beyond_what_could_be_tested() -> None:
     assert not found.enough
     band = found.bands[0.8]
     assert band.high[-1] - band.low[-1] > 1.5 * (band.high[9] - band.low[9])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[1e300, -1e300] * 30, [1e-300 * each for each in range(40)], [True, False] * 20, [-1e308, 1e308, None] * 10],
+)
+def test_numbers_beyond_all_measure_have_an_answer(values: list[float | None]) -> None:
+    assert len(forecast(values, None, 3).mean) == 3
+
+
+@pytest.mark.parametrize("season", [-5, 0, 1, None])
+def test_less_than_two_is_no_season(season: int | None) -> None:
+    values = [1.0, None, 3.0, 2.0] * 10
+    assert forecast(values, season, 3) == forecast(values, None, 3)
+
+
+def test_values_are_read_once() -> None:
+    assert forecast((float(each) for each in range(60)), None, 2).samples == 60  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("horizon", "levels"), [(-1, [0.8]), (3, [0.0]), (3, [1.0]), (3, [95.0]), (3, [math.nan])])
+def test_a_level_or_a_horizon_out_of_range_is_refused(horizon: int, levels: list[float]) -> None:
+    with pytest.raises(ValueError, match="levels are between 0 and 1"):
+        forecast([1.0, 2.0] * 20, None, horizon, levels)

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from observatory.api.figures import age, figure, label, span
 from observatory.api.health_view import AREAS, health_view, nothing_yet
+from observatory.health.figures import age, figure, label, span
 
 LogIn = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 

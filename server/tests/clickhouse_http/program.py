@@ -58,9 +58,12 @@ class Engine:
         handle = handle or self._open(database, settings)
         try:
             found: bytes = handle.query(sql, "TabSeparated", params=parameters).bytes() or b""
-        finally:
-            with self._lock:
-                self._idle[key].append(handle)
+        except BaseException:
+            # What it had written would stand in front of the next answer.
+            handle.close()
+            raise
+        with self._lock:
+            self._idle[key].append(handle)
         return found
 
     def _open(self, database: str, settings: Settings) -> Any:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import AT, measured, sight
+from scenes import AT, measured, sight, snapshot
+from starlette.datastructures import State
 
-from observatory import areas
+from observatory import areas, catalogue
+from observatory.api import runbook_checks
 from observatory.model import Health, LoadState, Reading, ServiceState, Verdict
 from observatory.model.alert import Alert, Phase, Severity
 from observatory.runbooks import Check, Outcome, verify
@@ -68,6 +72,49 @@ def test_that_nobody_trades_there_any_more_is_not_that_orders_succeed_again() ->
     assert asked(others, past, ["binance"]) is Outcome.UNKNOWN
     assert asked(others[:1], past, ["binance"]) is Outcome.UNKNOWN
     assert asked(others, past) is Outcome.RECOVERED
+
+
+def test_a_member_that_is_concerned_is_judged_by_its_own_past() -> None:
+    now = [venue(0.99, "kraken"), venue(0.99, "binance")]
+    past = {"kraken": steady(0.99), "binance": steady(0.99, 60)}
+    assert asked(now, past, ["binance"]) is Outcome.NOT_YET
+    assert asked(now, past, ["kraken"]) is Outcome.RECOVERED
+    assert asked(now, {"kraken": steady(0.99)}, ["binance"]) is Outcome.UNKNOWN
+    assert asked(now, {"kraken": steady(0.99), "binance": steady(0.99)}, ["binance"]) is Outcome.RECOVERED
+    found = verify.indicator(CHECK, ORDERS, now, past, ["binance"], AT)
+    assert "of binance: within the bound, but only for 60 s" in found.reason
+
+
+def question(member: str, *readings: Reading) -> runbook_checks.Asked:
+    """What is asked of a round with these readings."""
+    shot = snapshot(readings)
+    states = SimpleNamespace(of=lambda _: SimpleNamespace(snapshot=shot))
+    state = SimpleNamespace(snapshots=states, stale_after_s=60, catalogue=catalogue.load())
+    return runbook_checks.Asked(cast(State, state), "production", member, (), AT)
+
+
+def test_who_asks_about_one_exchange_is_told_of_that_one() -> None:
+    both = [venue(0.99, "kraken"), venue(0.5, "binance")]
+    told = {
+        member: [each.member for each in runbook_checks.readings(question(member, *both), ORDERS)]
+        for member in ("", "binance", "kraken", "kucoin", "oauth_service")
+    }
+    # A service is no exchange: it is asked about all of them.
+    every = ["kraken", "binance"]
+    assert told == {"": every, "binance": ["binance"], "kraken": ["kraken"], "kucoin": [], "oauth_service": every}
+    whole = INDICATORS["trading_execution.execution_success"]
+    assert runbook_checks.member_of(question("binance"), whole) is None
+    failing = INDICATORS["market_data.service_error_rate"]
+    assert runbook_checks.member_of(question("oauth_service"), failing) == "oauth_service"
+
+
+def test_each_service_that_is_concerned_has_to_be_well() -> None:
+    states = {"a": state(Health.HEALTHY), "b": state(Health.CRITICAL), "c": state(Health.HEALTHY, 10)}
+    assert verify.services(SERVICE, states, ["a"], AT).outcome is Outcome.RECOVERED
+    assert verify.services(SERVICE, states, ["a", "b"], AT).outcome is Outcome.NOT_YET
+    assert verify.services(SERVICE, states, ["a", "c"], AT).outcome is Outcome.NOT_YET
+    assert verify.services(SERVICE, states, ["a", "no service"], AT).outcome is Outcome.RECOVERED
+    assert verify.services(SERVICE, states, [], AT).outcome is Outcome.NOT_YET
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(0, 1)), min_size=0, max_size=31), st.one_of(st.none(), st.floats(0, 1)))

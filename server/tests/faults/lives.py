@@ -31,11 +31,13 @@ _FLUSH_S = 300.0
 
 @dataclass(frozen=True)
 class Strike:
-    """One fault: from when to when, in seconds since the life began."""
+    """One fault: from when to when, in seconds since the life began; at whom and how badly, or as the kind has it."""
 
     kind: str
     from_s: float
     to_s: float
+    target: str | None = None
+    grade: float | None = None
 
 
 @dataclass(frozen=True)
@@ -104,19 +106,19 @@ async def _through(life: Life, universe: Universe, clock: Clock, telemetry: obs.
 async def _strike(life: Life, faults: Faults, clock: Clock) -> None:
     """The loop's seconds count from the beginning of the life."""
     running: dict[str, str] = {}
-    for at_s, begins, kind in _moments(life):
+    for at_s, begins, strike in _moments(life):
         await clock.sleep(max(0.0, at_s - clock.now_s()))
         if begins:
-            running[kind] = faults.begin(kind).id
+            running[strike.kind] = faults.begin(strike.kind, strike.target, strike.grade).id
         else:
-            faults.end(running.pop(kind))
+            faults.end(running.pop(strike.kind))
 
 
-def _moments(life: Life) -> list[tuple[float, bool, str]]:
+def _moments(life: Life) -> list[tuple[float, bool, Strike]]:
     """When what begins or ends, in order; an end before the beginning of the next at the same moment."""
-    begins = [(strike.from_s, True, strike.kind) for strike in life.strikes]
-    ends = [(strike.to_s, False, strike.kind) for strike in life.strikes]
-    return sorted(begins + ends)
+    begins = [(strike.from_s, True, strike) for strike in life.strikes]
+    ends = [(strike.to_s, False, strike) for strike in life.strikes]
+    return sorted(begins + ends, key=lambda moment: (moment[0], moment[1], moment[2].kind))
 
 
 async def _measure(telemetry: obs.Telemetry) -> None:

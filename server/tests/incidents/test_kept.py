@@ -105,7 +105,7 @@ async def test_the_state_of_an_earlier_moment_can_be_asked_for(control: Control)
         page = await rows.incidents.page(IncidentsWanted(states=(State.OPENED,)), None, 10, later(70))
     assert (now.incident.state, then.incident.state) == (State.RESOLVED, State.OPENED)
     assert [each.rule for each in then.firing] == ["b"]
-    assert [each.case for each in page] == [then]
+    assert [each.case for each in page.cases] == [then]
 
 
 async def test_as_of_before_a_merge_there_are_two(control: Control) -> None:
@@ -116,7 +116,7 @@ async def test_as_of_before_a_merge_there_are_two(control: Control) -> None:
         await incidents.merge(rows, graphs, one.incident.id, other.incident.id, later(60), "token:1", "one")
     async with control.reading() as rows:
         assert len(await rows.incidents.open()) == 1
-        before = await rows.incidents.page(IncidentsWanted(merged=True), None, 10, later(30))
+        before = (await rows.incidents.page(IncidentsWanted(merged=True), None, 10, later(30))).cases
         assert sorted(each.case.incident.id for each in before) == sorted([one.incident.id, other.incident.id])
         assert {each.case for each in before} == {one, other}
 

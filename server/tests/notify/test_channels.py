@@ -165,7 +165,7 @@ async def test_what_may_pass_is_tried_again_and_what_may_not_is_given_up(open_po
 
 async def test_retries_are_bounded_and_wait_longer_each_time(open_post: Posts, world: Outside) -> None:
     world.answer = lambda _: (500, {}, b"")
-    post = await open_post([hook(world)], attempts=4, backoff_s=2.0)
+    post = await open_post([hook(world)], attempts=4, backoff_s=2.0, revive_s=0.0)
     await post.told(fires(RULE))
     for after_s in (2, 4, 8, 1_000, 1_000):
         await post.deliver(after_s)

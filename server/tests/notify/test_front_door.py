@@ -6,7 +6,9 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +18,10 @@ from conftest import attributes
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from running import until
 from serving import Serving, serving
+
+from observatory.model.alert import Severity
+from observatory.state import open_store
+from observatory.state.foreign import ForeignAlert
 
 BASE = "/api/v1/monitoring"
 SECRET = "hush-hush-4711"
@@ -196,7 +202,8 @@ def test_an_alert_of_another_system_becomes_one_here_and_ends_here(server: Servi
     ours = {**entry, "labels": {**entry["labels"], "monitor": "observatory"}}
     webhook = {"version": "4", "groupKey": "{}", "status": "firing", "receiver": "x", "alerts": [entry, ours]}
     token = server.token("ingest")
-    assert ask(server, "POST", "/alertmanager", token=token, json=webhook).json() == {"taken": 1, "own": 1}
+    for _ in range(2):
+        assert ask(server, "POST", "/alertmanager", token=token, json=webhook).json() == {"taken": 1, "own": 1}
     found = until(
         lambda: ask(server, "GET", "/alerts", params={"rule": "foreign.critical"}).json()["items"], "the alert", 20
     )[0]
@@ -205,6 +212,24 @@ def test_an_alert_of_another_system_becomes_one_here_and_ends_here(server: Servi
     webhook["alerts"] = [{**entry, "status": "resolved", "endsAt": "2026-01-02T03:05:00Z"}]
     assert ask(server, "POST", "/alertmanager", token=token, json=webhook).status_code == 200
     until(lambda: not ask(server, "GET", "/alerts", params={"rule": "foreign.critical"}).json()["items"], "the end", 20)
+
+
+async def test_updates_of_alerts_that_are_known_need_no_room(tmp_path: Path) -> None:
+    state = await open_store(f"sqlite+aiosqlite:///{tmp_path / 'state.db'}")
+    at = datetime(2026, 3, 4, tzinfo=UTC)
+
+    def told(nth: int, environment: str, firing: bool = True) -> ForeignAlert:
+        ends_at = None if firing else at
+        return ForeignAlert(
+            f"{nth:016x}", environment, Severity.CRITICAL, f"m{nth}", firing, at, ends_at, at, "so", {}, ""
+        )
+
+    async with state.writing() as rows:
+        assert await rows.foreign.keep([told(nth, "production") for nth in range(50)]) == 50
+        assert await rows.foreign.keep([told(nth, "production", firing=False) for nth in range(50)]) == 0
+        assert await rows.foreign.keep([told(7, "staging"), told(7, "staging"), told(7, "production")]) == 1
+        assert await rows.foreign.count() == 51
+    await state.close()
 
 
 @pytest.mark.parametrize(

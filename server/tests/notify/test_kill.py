@@ -48,4 +48,4 @@ async def test_nothing_is_missing_after_a_kill_and_a_repetition_is_known_as_one(
     assert (alert.phase, alert.episode) == (Phase.FIRING, 1)
     assert case.incident.alerts == (alert.id,)
     assert (kept.state, attempt.outcome) == (DeliveryState.SENT, Outcome.SENT)
-    assert world.asked[0].json["groupLabels"]["incident"] == case.incident.id
+    assert world.asked[0].json["commonAnnotations"]["incident"] == case.incident.id

@@ -29,13 +29,13 @@ BASE = "https://observatory.example/api/v1/monitoring"
 
 def expected(status: str, ends_at: str, note: str, incident: str, receiver: str = "hook") -> bytes:
     labels = (
-        f'{{"alertname":"{RULE}","area":"trading_execution","environment":"production","incident":"{incident}",'
+        f'{{"alertname":"{RULE}","area":"trading_execution","environment":"production",'
         '"monitor":"observatory","rule_kind":"indicator","service":"trade_execution_service","severity":"critical"}'
     )
     annotations = (
         f'{{"alert_id":"{FINGERPRINT}:1","bound":"above the critical bound of 1 min",'
         f'"evidence":"{BASE}/traces/0af7651916cd43dd8448eb211c80319c",'
-        f'"incident_url":"{BASE}/incidents/{incident}",'
+        f'"incident":"{incident}","incident_url":"{BASE}/incidents/{incident}",'
         f'"runbook_url":"{BASE}/runbooks/trading-execution-unknown-age","samples":"3",'
         '"services":"trade_execution_service","since":"2026-03-04T05:06:07Z",'
         '"summary":"age of the oldest order in an unknown state: 1 min 12 s \\u003e 1 min \\u0026 nobody knows why",'
@@ -46,7 +46,7 @@ def expected(status: str, ends_at: str, note: str, incident: str, receiver: str 
         f'"annotations":{annotations},"startsAt":"2026-03-04T05:06:07Z","endsAt":"{ends_at}",'
         f'"generatorURL":"{BASE}/alerts/{FINGERPRINT}","fingerprint":"{FINGERPRINT}"}}],'
         f'"notification_reason":"{note}",'
-        f'"groupLabels":{{"environment":"production","incident":"{incident}"}},'
+        '"groupLabels":{"environment":"production"},'
         f'"commonLabels":{labels},"commonAnnotations":{annotations},'
         f'"externalURL":"https://observatory.example","version":"4",'
         f'"groupKey":"{{}}:{{environment=\\"production\\", incident=\\"{incident}\\"}}","truncatedAlerts":0}}\n'
@@ -60,7 +60,7 @@ async def test_a_webhook_of_version_4_is_what_alertmanager_would_write(open_post
     over = replace(over, alert=replace(over.alert, fired_at=AT, started_at=AT))
     await post.told(over, after_s=120)
     first, second = world.asked
-    incident = first.json["commonLabels"]["incident"]
+    incident = first.json["commonAnnotations"]["incident"]
     assert first.body == expected("firing", "0001-01-01T00:00:00Z", "first notification", incident)
     assert second.body == expected("resolved", "2026-03-04T05:07:37.25Z", "all alerts resolved", incident)
     assert first.headers["content-type"] == "application/json"
@@ -76,7 +76,7 @@ async def test_an_alertmanager_is_told_at_once_and_again_while_the_alert_fires(
     await post.told(fires(RULE, **ABOUT), after_s=2)
     (asked,) = world.asked
     assert (asked.method, asked.path) == ("POST", "/api/v2/alerts")
-    incident = asked.json[0]["labels"]["incident"]
+    incident = asked.json[0]["annotations"]["incident"]
     whole = expected("firing", "", "", incident)
     entry = whole[whole.index(b'"labels"') : whole.index(b',"startsAt"')]
     assert asked.body == (
@@ -87,6 +87,8 @@ async def test_an_alertmanager_is_told_at_once_and_again_while_the_alert_fires(
     )
     await post.deliver(61)
     assert len(world.asked) == 2
+    # By their labels an Alertmanager knows one alert from another: told again it is the same.
+    assert world.asked[1].json[0]["labels"] == asked.json[0]["labels"]
     assert world.asked[1].json[0]["endsAt"] == "2026-03-04T05:11:10Z"
     await post.told(ends(RULE, after_s=70, **ABOUT), after_s=30)
     assert world.asked[2].json[0]["endsAt"] == "2026-03-04T05:07:17Z"

@@ -8,6 +8,9 @@ import pytest
 from alert_scenes import alert, ends, fires
 from oncall_scenes import Room
 
+from observatory.model.notification import DeliveryState, Kind, Message
+from observatory.state.deliveries import Delivery
+
 SECURITY = f"alert:{alert('security.event').id}"
 
 
@@ -51,6 +54,54 @@ async def test_who_takes_an_incident_takes_its_alerts(room: Room) -> None:
     assert told["acknowledged_at"] == answer.json()["at"]
     of_alert = await take(room, SECURITY, "admin")
     assert (of_alert.status_code, of_alert.json()["reason"]) == (200, "mine")
+
+
+async def told(room: Room) -> list[Message]:
+    """Messages that somebody took something."""
+    async with room.state.writing() as rows:
+        waiting = await rows.outbox.claim("test", room.clock.now(), 1_000, -1e9)
+    return [each.message for each in waiting if each.message.kind is Kind.INCIDENT]
+
+
+async def sent(room: Room, *channels: str) -> None:
+    """That the alert was told on these channels."""
+    async with room.state.writing() as rows:
+        (message,) = (await rows.outbox.beginnings([alert("security.event").id])).values()
+        about: dict[str, Any] = {"kind": "alert", "environment": "production", "grouping": message.grouping}
+        await rows.deliveries.add(
+            Delivery(
+                key=each, channel=each, severity=message.severity, status=message.status, state=DeliveryState.SENT,
+                stage="", reason="", created_at=room.clock.now(), due_at=room.clock.now(), messages=(message,), **about,
+            )
+            for each in channels
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["acknowledgement", "state", "alert"])
+async def test_who_was_told_is_told_once_that_somebody_took_it_and_who(room: Room, how: str) -> None:
+    await room.keep(fires("security.event"))
+    await sent(room, "desk", "boss")
+    incident = await room.open_incident()
+    subject = SECURITY if how == "alert" else f"incident:{incident}"
+    if how == "state":
+        body = {"state": "acknowledged", "reason": "I am at it"}
+        for _ in range(2):
+            assert (await room.ask("POST", f"/incidents/{incident}/state", json=body)).status_code == 200
+    else:
+        await take(room, subject, reason="I am at it")
+        await take(room, subject, "admin")
+    (found,) = await told(room)
+    by = (await room.ask("GET", "/audit", "admin")).json()["items"][0]["actor"]
+    assert found.targets == ("boss", "desk")
+    what = "security.event" if how == "alert" else f"incident {incident}"
+    assert found.title == f"{what} was taken by {by}"
+    assert found.text.endswith("I am at it")
+
+
+async def test_nobody_is_told_that_something_was_taken_who_was_not_told_of_it(room: Room) -> None:
+    await room.keep(fires("security.event"))
+    assert (await take(room, SECURITY)).status_code == 201
+    assert await told(room) == []
 
 
 async def test_what_was_taken_through_the_state_of_an_incident_is_taken(room: Room) -> None:

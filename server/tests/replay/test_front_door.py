@@ -126,6 +126,9 @@ def test_a_shipped_rule_with_sql_is_replayed_by_its_id(server: Serving) -> None:
         ({"entry": ENTRY, "step_s": 0.1}, "step_s"),
         ({"entry": ENTRY, "labels": [{"id": "x", "start": BEGAN.isoformat()}]}, "areas"),
         ({"entry": ENTRY, "labels": [{**LABELS[0], "end": "2020-01-01T00:00:00Z"}]}, "end"),
+        ({"entry": ENTRY, "from": "9999-12-31T23:59:59-14:00"}, "from: must be"),
+        ({"entry": ENTRY, "to": "0001-01-01T00:00:00+14:00"}, "to: must be"),
+        ({"entry": ENTRY, "labels": [{**LABELS[0], "end": "9999-12-31T23:59:59Z"}]}, "labels.0.end: must be"),
     ],
 )
 def test_what_cannot_be_replayed_is_refused_by_name(server: Serving, wanted: dict[str, Any], named: str) -> None:

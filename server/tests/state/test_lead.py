@@ -137,6 +137,56 @@ async def test_work_of_the_leader_begins_with_the_lead_and_ends_with_it(control:
     assert seen == ["begun", "ended", "begun", "ended"]
 
 
+async def test_who_is_broken_off_while_its_work_ends_does_not_go_on(control: State, clock: HeldClock) -> None:
+    lead, begun = Lead(control, clock), list[str]()
+    ending, may_end = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.append("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await may_end.wait()
+            begun.append("ended")
+
+    clock.sleep = _turn  # type: ignore[method-assign]
+    await lead.beat()
+    doing = asyncio.create_task(lead.only(work))
+    await asyncio.sleep(0.02)
+    clock.advance(STOP_S)
+    await ending.wait()
+    # The lead is lost, its work is about to end, and now the server is stopped.
+    doing.cancel()
+    await asyncio.sleep(0.02)
+    assert not doing.done(), "nothing is left running behind it"
+    may_end.set()
+    done, _ = await asyncio.wait([doing], timeout=5)
+    assert done, "the server waits for ever"
+    assert doing.cancelled()
+    assert begun == ["begun", "ended"]
+
+
+async def test_work_that_fails_begins_again_and_is_logged(
+    control: State, clock: HeldClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    lead, begun = Lead(control, clock), list[str]()
+
+    async def work() -> None:
+        begun.append("begun")
+        raise ValueError("broken")
+
+    clock.sleep = _turn  # type: ignore[method-assign]
+    await lead.beat()
+    doing = asyncio.create_task(lead.only(work))
+    while len(begun) < 2:
+        await asyncio.sleep(0.005)
+    doing.cancel()
+    with suppress(asyncio.CancelledError):
+        await doing
+    assert any("begins again" in each.message for each in caplog.records)
+
+
 async def _turn(_: Any) -> None:
     await asyncio.sleep(0.001)
 

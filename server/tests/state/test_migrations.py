@@ -65,5 +65,5 @@ def test_every_migration_compiles_for_postgresql(script: object) -> None:
     context = MigrationContext.configure(dialect_name="postgresql", opts={"as_sql": True, "output_buffer": written})
     with Operations.context(context):
         script.module.upgrade()  # type: ignore[attr-defined]
-    assert "CREATE TABLE " in written.getvalue()
-    assert "BIGSERIAL" in written.getvalue()
+    assert "CREATE " in written.getvalue()
+    assert ("CREATE TABLE " in written.getvalue()) is ("BIGSERIAL" in written.getvalue())

@@ -6,6 +6,7 @@ Run by `elsewhere` as `python -m store.programs <name>` with its arguments as JS
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 import threading
@@ -247,6 +248,19 @@ def limits(folder: str) -> dict[str, Any]:
             answers[name] = rows(store, sql)
         except StoreError as error:
             answers[name] = [[str(error)]]
+    return closed(store, answers)
+
+
+def leftovers(folder: str) -> dict[str, Any]:
+    """What one connection answers after queries that failed when part of their answer was written."""
+    store = opened(folder, readers=1)
+    answers: dict[str, Any] = {}
+    for name, condition in {"early": "number = 1500", "late": "number = 90000"}.items():
+        failing = f"SELECT number, throwIf({condition}) FROM numbers(95000) SETTINGS max_block_size = 1000"
+        for read in (lambda sql: rows(store, sql), lambda sql: [list(row) for row in store.rows(sql)]):
+            with contextlib.suppress(StoreError):
+                answers["not refused"] = len(read(failing))
+            answers.setdefault(name, []).append(read("SELECT 42 AS answer"))
     return closed(store, answers)
 
 

@@ -19,6 +19,7 @@ Row = dict[str, Any]
 Pairs = list[tuple[str, str]]
 _SPAN_KINDS = {1: "Internal", 2: "Server", 3: "Client", 4: "Producer", 5: "Consumer"}
 _STATUS = {1: "Ok", 2: "Error"}
+IDS = {"order.id", "order.client_id", "signal.id", "decision.id", "gen_ai.conversation.id", "session.id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,7 @@ def _own_of_span(resource: Pairs, scope: str, span: Any) -> Row:
         "Weight": 1,
         "Redacted": 0,
         "Entry": int(bool(caller) or (not find(attributes, "observatory.service") and outside)),
+        "Ids": [text for name, text in attributes if name in IDS and text],
     }
 
 

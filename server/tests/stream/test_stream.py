@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -14,8 +15,11 @@ from conftest import attributes
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from running import until
 from serving import Serving, serving
+from starlette.types import Message
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+
+from observatory.api import stream
 
 PATH = "/api/v1/monitoring/stream"
 
@@ -130,6 +134,73 @@ def test_the_port_of_senders_has_no_stream(server: Serving) -> None:
         connect(f"{url}{PATH}", additional_headers=server.headers) as it,
     ):
         it.recv(timeout=10)
+
+
+def issued(server: Serving) -> tuple[int, dict[str, str]]:
+    """A token of its own, and the headers with it."""
+    answer = httpx.post(
+        f"{server.url}/api/v1/monitoring/tokens",
+        headers={"Authorization": f"Bearer {server.token('admin')}"},
+        json={"name": "listener", "scopes": ["read"]},
+    )
+    assert answer.status_code == 201, answer.text
+    told = answer.json()
+    return told["id"], {"Authorization": f"Bearer {told['token']}"}
+
+
+def revoke(server: Serving, token: int) -> None:
+    url = f"{server.url}/api/v1/monitoring/tokens/{token}"
+    headers = {"Authorization": f"Bearer {server.token('admin')}"}
+    assert httpx.delete(url, headers=headers).status_code in (200, 204)
+
+
+def test_who_listens_with_a_token_that_is_revoked_hears_nothing_more(server: Serving) -> None:
+    token, headers = issued(server)
+    other, others = issued(server)
+    with listening(server, headers=headers, topics="health") as events, conversing(server, others, "") as socket:
+        next(events), next(events)
+        socket.recv(timeout=10)
+        revoke(server, token)
+        revoke(server, other)
+        began_s = time.monotonic()
+        assert all(fields.get("event") in (None, "health") for fields in events)
+        with suppress(ConnectionClosed):
+            for _ in socket:
+                pass
+        assert time.monotonic() - began_s < 25, "both have ended"
+        assert socket.close_code == 4_403
+
+
+async def test_a_listener_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "SEND_S", 0.05)
+    ended = asyncio.Event()
+
+    async def events() -> AsyncGenerator[str, None]:
+        try:
+            while True:
+                yield "data: 1\n\n"
+        finally:
+            ended.set()
+
+    async def receive() -> Message:
+        await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.sleep(60)
+
+    async with asyncio.timeout(10):
+        await stream.Events(events())({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)
+        await ended.wait()
+
+
+@pytest.mark.parametrize(
+    "query", ["after=-1", f"after={2**70}", "after=x", f"environment={'e' * 200}", "topics=gossip"]
+)
+def test_a_bad_question_over_a_websocket_is_refused(server: Serving, query: str) -> None:
+    with pytest.raises((InvalidStatus, ConnectionClosed)), conversing(server, server.headers, query) as socket:
+        socket.recv(timeout=5)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import threading
 import time
 from collections import Counter
@@ -164,6 +165,45 @@ def test_of_two_servers_one_leads_and_the_other_takes_over_within_ten_seconds(pa
     assert max(twice.values()) == 1, twice.most_common(3)
     # The second trouble may tell of the first once more, in a message of its own.
     assert len(messages("user-2")) == 1
+    keys = Counter(key for key, _ in Told.asked)
+    assert max(keys.values()) == 1, keys.most_common(3)
+
+
+def test_a_leader_that_was_frozen_finds_that_another_leads_and_tells_nothing_twice(
+    pair: tuple[Serving, Serving],
+) -> None:
+    until(lambda: leads(pair[0]) or leads(pair[1]), "one to lead", 30)
+    frozen, other = pair if leads(pair[0]) else pair[::-1]
+    storm(frozen, "user-3")
+    until(lambda: firing(frozen, "user-3") and messages("user-3"), "the alert and its message", 30)
+
+    # What was sent is recorded a moment after it has arrived: else it would rightly go out once more.
+    time.sleep(1)
+    frozen.process.send_signal(signal.SIGSTOP)
+    stopped = time.monotonic()
+    try:
+        storm(other, "user-4")
+        until(lambda: firing(other, "user-4"), "the other one to take over", 30)
+        took_s = time.monotonic() - stopped
+        print(f"taken over after {took_s:.1f} s")
+        assert took_s <= TAKEN_OVER_S
+        until(lambda: messages("user-4"), "its message", 30)
+        # It wakes up in the middle of whatever it did, and thinks for a moment that it leads.
+        storm(other, "user-5")
+    finally:
+        frozen.process.send_signal(signal.SIGCONT)
+    until(lambda: not leads(frozen), "it to find that another leads", 10)
+    assert leads(other)
+    until(lambda: firing(other, "user-5") and messages("user-5"), "the third alert and its message", 30)
+    # Rounds of both go by. The one that was frozen has come back as one that stands by.
+    time.sleep(5)
+    assert (leads(frozen), leads(other)) == (False, True)
+    assert frozen.process.poll() is None
+    until(lambda: firing(frozen, "user-5"), "it to follow", 30)
+    for subject in ("user-3", "user-4", "user-5"):
+        changes = ask(other, "/alerts/changes", rule="security.event", member=f"login_storm/{subject}", limit=200)
+        twice = Counter((each["alert"]["id"], each["after"]) for each in changes["items"])
+        assert max(twice.values()) == 1, twice.most_common(3)
     keys = Counter(key for key, _ in Told.asked)
     assert max(keys.values()) == 1, keys.most_common(3)
 

@@ -36,6 +36,20 @@ class Call:
     is_stream: bool | None = None
     conversation_id: str | None = None
 
+    @property
+    def model(self) -> str | None:
+        """The model that answered; the one that was asked where the answer does not say."""
+        return self.response_model or self.request_model
+
+    @property
+    def usage(self) -> dict[str, int]:
+        """The counts that are known, by kind: `input_tokens`, `output_tokens`, `cache_read_tokens`, ..."""
+        kinds = (
+            *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
+            *("reasoning_tokens", "total_tokens"),
+        )
+        return {kind: found for kind in kinds if (found := getattr(self, kind)) is not None}
+
     def attributes(self) -> dict[str, Value]:
         """What is known, under OpenTelemetry's names. The total has no such name: it is the sum of in and out."""
         values: Mapping[Attribute, Value | None] = {

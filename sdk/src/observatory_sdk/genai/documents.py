@@ -85,7 +85,10 @@ class _Whole:
         return iter(())
 
     def end(self) -> Iterator[object]:
-        return parsed(self._piece.take())
+        text = self._piece.take()
+        found = list(parsed(text))
+        # Lines of JSON, as Ollama streams.
+        yield from found or (document for line in (text or b"").splitlines() for document in parsed(line))
 
 
 class _Array:

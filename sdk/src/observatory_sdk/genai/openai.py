@@ -53,7 +53,7 @@ def _completion(draft: Draft, document: Mapping[str, object]) -> None:
     _head(draft, document)
     for choice in objects(document, "choices"):
         draft.finished(choice.get("index"), word(choice.get("finish_reason")))
-    _usage(draft, within(document, "usage"))
+    _usage(draft, within(document, "usage") or within(within(document, "x_groq"), "usage"))
 
 
 def _response(draft: Draft, response: Mapping[str, object]) -> None:
@@ -87,7 +87,9 @@ def _usage(draft: Draft, usage: Mapping[str, object]) -> None:
     outside = within(usage, "completion_tokens_details") or within(usage, "output_tokens_details")
     draft.input_tokens = newest(draft.input_tokens, _either(usage, "prompt_tokens", "input_tokens"))
     draft.output_tokens = newest(draft.output_tokens, _either(usage, "completion_tokens", "output_tokens"))
-    draft.cache_read_tokens = newest(draft.cache_read_tokens, inside.get("cached_tokens"))
+    # DeepSeek and Moonshot tell it beside.
+    cached = _either(usage, "cached_tokens", "prompt_cache_hit_tokens")
+    draft.cache_read_tokens = newest(newest(draft.cache_read_tokens, cached), inside.get("cached_tokens"))
     draft.cache_write_tokens = newest(draft.cache_write_tokens, inside.get("cache_write_tokens"))
     draft.reasoning_tokens = newest(draft.reasoning_tokens, outside.get("reasoning_tokens"))
     draft.total_tokens = newest(draft.total_tokens, usage.get("total_tokens"))

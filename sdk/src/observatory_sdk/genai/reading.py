@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 
-from observatory_sdk.genai import anthropic, gemini, openai
+from observatory_sdk.genai import anthropic, bedrock, cohere, gemini, ollama, openai
 from observatory_sdk.genai.call import Call
 from observatory_sdk.genai.documents import Documents, parsed
 from observatory_sdk.genai.draft import Draft, added
@@ -15,8 +15,18 @@ Request = Mapping[str, object] | bytes | str | None
 Response = Mapping[str, object] | bytes | str | Iterable[object] | None
 
 # Told by the path: a provider may answer in another's form beside its own.
-_FORMS = (gemini, anthropic, openai)
-_OWN = {"anthropic": anthropic, "gcp.gemini": gemini, "gcp.vertex_ai": gemini}
+_FORMS = (gemini, anthropic, openai, bedrock, cohere, ollama)
+_OWN = {
+    "anthropic": anthropic,
+    "aws.bedrock": bedrock,
+    "bedrock": bedrock,
+    "cohere": cohere,
+    "gcp.gemini": gemini,
+    "gcp.vertex_ai": gemini,
+    "gemini": gemini,
+    "google": gemini,
+    "ollama": ollama,
+}
 
 
 def operation(path: str) -> str | None:
@@ -60,6 +70,11 @@ class Reading:
                 self._form.told(self._draft, document)
             elif isinstance(document, list):
                 self.tell(document)
+
+    def refused(self, named: str | None) -> None:
+        """The error that a header names, where the body names none."""
+        if named:
+            self._draft.failed(named.partition(":")[0])
 
     def call(self) -> Call:
         """What is known, when no more comes."""
@@ -108,19 +123,21 @@ class Reading:
 def read(
     provider: str,
     path: str,
-    request: Request,
-    status: int | None,
-    headers: Mapping[str, str] | None,
-    response: Response,
+    request: Request = None,
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    response: Response = None,
 ) -> Call:
     """What a call used.
 
-    `provider`: OpenTelemetry's name, such as `openai`. `path`: of the URL; it tells the form. `request`, `response`:
-    parsed JSON, or bytes; a response also as a list of documents or of pieces of bytes. `status`, `headers`: the
-    response's. Never raises for what stands in them: what is in no known shape stays unknown.
+    `provider`: OpenTelemetry's name, such as `openai`. `path`: of the URL, or all of it; it tells the form. `request`,
+    `response`: parsed JSON, text, or bytes; a response also as a list of documents, or of pieces of text or bytes, as a
+    stream brings them. `status`, `headers`: the response's. Never raises for what stands in them: what is in no known
+    shape stays unknown.
     """
-    reading = Reading(provider, path, request)
-    reading.answered(status, _encoding(headers))
+    reading = Reading(str(provider or ""), str(path or ""), request)
+    known = isinstance(status, int) and not isinstance(status, bool)
+    reading.answered(status if known else None, _header(headers, "content-encoding"))
     if isinstance(response, Mapping):
         reading.tell([response])
     elif isinstance(response, bytes | bytearray | memoryview | str):
@@ -131,6 +148,7 @@ def read(
                 reading.feed(_bytes(part))
             else:
                 reading.tell([part])
+    reading.refused(_header(headers, "x-amzn-errortype"))
     return reading.call()
 
 
@@ -149,8 +167,10 @@ def _bytes(part: bytes | bytearray | memoryview | str) -> bytes:
     return part.encode("utf-8", "replace") if isinstance(part, str) else bytes(part)
 
 
-def _encoding(headers: Mapping[str, str] | None) -> str | None:
-    named = (value for name, value in (headers or {}).items() if str(name).lower() == "content-encoding")
+def _header(headers: object, wanted: str) -> str | None:
+    if not isinstance(headers, Mapping):
+        return None
+    named = (value for name, value in headers.items() if str(name).lower() == wanted)
     return next((str(value) for value in named), None)
 
 

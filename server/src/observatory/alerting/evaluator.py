@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -32,6 +33,7 @@ _RETAIN = timedelta(days=400)
 Key = tuple[str, str, str]
 Step = Callable[[Rows, Sequence[Transition]], Awaitable[None]]
 Sink = Callable[[Sequence[Transition]], Awaitable[None]]
+Fence = Callable[[Rows], Awaitable[None]]
 
 
 class Keeper:
@@ -111,6 +113,8 @@ class Evaluator:
         self._one = asyncio.Lock()
         self._refreshed: datetime | None = None
         self._forgotten: datetime | None = None
+        self.fence: Fence | None = None
+        """Called first in each transaction that writes beside the sink; raises where another server leads by now."""
 
     @property
     def alerts(self) -> Sequence[Alert]:
@@ -133,6 +137,14 @@ class Evaluator:
         async with self._state.reading() as rows:
             found = await rows.alerts.newest(self._watch.since - _FORGET)
         self._alerts = {_key(each): each for each in found if each.phase.open or each.episode}
+
+    async def count(self, at: datetime) -> None:
+        """Count how budgets burn without holding rules against it, for a server that only shows it."""
+        try:
+            await self.inputs.count(at)
+        except StoreError:
+            self._selfwatch.tick_failures.labels(area="rules").inc()
+            _log.exception("burn rates could not be read")
 
     async def round(self, snapshots: Iterable[Snapshot], at: datetime) -> Sequence[Transition]:
         """Hold every rule against a round; returns the changes, which the sink has taken.
@@ -309,15 +321,22 @@ class Evaluator:
             self._refreshed = at
             opened = [each for each in self._alerts.values() if each.phase.open]
             if opened:
-                async with self._state.writing() as rows:
+                async with self._writing(self._state) as rows:
                     await rows.alerts.refresh(opened)
         if self._forgotten is not None and at - self._forgotten >= timedelta(days=1):
             self._forgotten = at
             old = [key for key, each in self._alerts.items() if not each.phase.open and at - each.since > _FORGET]
             for key in old:
                 del self._alerts[key]
-            async with self._state.writing() as rows:
+            async with self._writing(self._state) as rows:
                 await rows.alerts.forget(at - _RETAIN)
+
+    @asynccontextmanager
+    async def _writing(self, state: State) -> AsyncIterator[Rows]:
+        async with state.writing() as rows:
+            if self.fence is not None:
+                await self.fence(rows)
+            yield rows
 
 
 def _key(alert: Alert) -> Key:

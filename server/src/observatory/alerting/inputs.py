@@ -70,7 +70,8 @@ class Inputs:
         self._objectives = tuple(slo.objectives(catalogue))
         self._asked: dict[str, datetime] = {}
         self._answers: dict[str, Mapping[str, Sequence[Row]]] = {}
-        self._counted: dict[int, tuple[datetime, Mapping[tuple[str, str], Counted]]] = {}
+        # By pace, when it was counted last and what was found; None: it never could be.
+        self._counted: dict[int, tuple[datetime, Mapping[tuple[str, str], Counted] | None]] = {}
         self._first: dict[tuple[str, str], datetime] = {}
         self._estimated: set[tuple[str, str]] = set()
         self.burns: Mapping[str, Mapping[str, Burn]] = {}
@@ -125,7 +126,7 @@ class Inputs:
             last = self._counted.get(most_s)
             if mine and (last is None or (at - last[0]).total_seconds() >= every_s):
                 # One that fails is not asked again at once, and what is known of the others stays in use.
-                self._counted[most_s] = (at, {} if last is None else last[1])
+                self._counted[most_s] = (at, None if last is None else last[1])
                 try:
                     self._counted[most_s] = (at, await self._count(mine, table_s, at))
                 except StoreError:
@@ -167,20 +168,25 @@ class Inputs:
 
     def _assess(self, at: datetime) -> Mapping[str, Mapping[str, Burn]]:
         merged: dict[str, dict[str, dict[int, Mapping[Measure, tuple[int, int]]]]] = {}
-        for _, counted in self._counted.values():
+        known: list[int] = []
+        for most_s, (_, counted) in self._counted.items():
+            if counted is None:
+                continue
+            known += [each for each in self._windows.lengths_s if each <= most_s and not self._elsewhere(each, most_s)]
             for (environment, service), windows in counted.items():
                 merged.setdefault(environment, {}).setdefault(service, {}).update(windows)
         return {
             environment: {
-                each.id: slo.assess(each, self._sum(environment, each, of), self._windows, at)
+                each.id: slo.assess(each, self._sum(environment, each, of, known), self._windows, at)
                 for each in self._objectives
             }
             for environment, of in merged.items()
         }
 
-    def _sum(self, environment: str, objective: Objective, of: Mapping[str, Counted]) -> Counts:
-        events: dict[int, int] = {}
-        bad: dict[int, int] = {}
+    def _sum(self, environment: str, objective: Objective, of: Mapping[str, Counted], known: Sequence[int]) -> Counts:
+        # A window that was counted and held nothing has no call; one that could not be counted is not there.
+        events = dict.fromkeys(known, 0)
+        bad = dict.fromkeys(known, 0)
         for service in objective.services:
             for length_s, counted in of.get(service, {}).items():
                 calls, not_good = counted[objective.measure]

@@ -29,6 +29,7 @@ class Led:
         self._term: int | None = None
         self._followed: datetime | None = None
         self._one = asyncio.Lock()
+        evaluator.fence = lead.confirm
 
     async def round(self, snapshots: Iterable[Snapshot], at: datetime) -> Sequence[Transition]:
         """Hold every rule against a round, or take over what the leader has found.
@@ -77,6 +78,8 @@ class Led:
         if self._followed is None or at - self._followed >= _FOLLOW:
             self._followed = at
             await self._evaluator.load()
+        # Everything else that it shows is read from the stores; these are kept in memory by whoever counts them.
+        await self._evaluator.count(at)
 
     async def after_commit(
         self, found: Mapping[str, Mapping[str, Sequence[Reading]]], tables: frozenset[str], at: datetime

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Sequence
 
-from observatory.analytics.seasons import SLOTS, Seasons
-from observatory.analytics.tail import Tail
+from observatory.analytics.looks import ALARM, Level, Look, Valve
+from observatory.analytics.seasons import Seasons
 
-ALARM = 0.99
+__all__ = ["ALARM", "FALSE_ALARMS", "LEAST_POINTS", "SEASONS_S", "Detector", "Persistence"]
+
 FALSE_ALARMS = 0.001
-DAY_S = 86_400.0
+DAY_S, WEEK_S = 86_400.0, 604_800.0
+SEASONS_S = (DAY_S, WEEK_S)
 
 # Points before the first score; the level and the size of the noise are read from them.
 LEAST_POINTS = 24
+# Of the stated rate, this share is aimed at: the tails of short histories are not known well enough for more.
+_AIM = 0.2
 # Same-sided points out of the usual that make a new level of what was an anomaly.
 _PERSISTENCE = 24
 _MEMORY = 100
@@ -21,109 +26,65 @@ _LONG_GAP = 20.0
 # Noise is taken to be at least this share of the smallest step ever seen (1 in counts; next to nothing in measured
 # values).
 _GRAIN = 0.25
-# The valve: points without alarm between two incidents, bounds and step of the factor (as a logarithm), and the share
-# of the stated rate that it aims at.
-_CALM = 5
-_EASIEST, _HARDEST, _STEP, _KEPT = -1.5, 6.0, 0.5, 0.5
-# Three looks at each point (level, drift, step) count as one test; how fast each one's tails learn (small departures
-# that add up come in long runs).
-_GAINS = (0.02, 0.004, 0.02)
-
-
-class Level:
-    """A level that follows slowly, and the size of what is left around it; wild points move neither far."""
-
-    __slots__ = ("size", "value")
-
-    def __init__(self, value: float, size: float) -> None:
-        self.value = value
-        self.size = size
-
-    def learn(self, value: float, gain: float, floor: float) -> None:
-        """Take one value in."""
-        away = value - self.value
-        most = 3 * self.size
-        self.value += gain * min(most, max(-most, away))
-        # Of normal noise, the mean absolute deviation times 1.2533 is the standard deviation.
-        self.size = max(floor, self.size + gain / 2 * (min(abs(away), most) * 1.2533 - self.size))
-
-
-class Look:
-    """One way to look at a point: its tails on both sides."""
-
-    __slots__ = ("_down", "_up")
-
-    def __init__(self, gain: float) -> None:
-        self._up, self._down = Tail(gain), Tail(gain)
-
-    def rarity(self, value: float) -> float:
-        """How rare a value this far out is, then learnt."""
-        found = self._up.rarity(value) if value > 0 else self._down.rarity(-value)
-        self._up.learn(value)
-        self._down.learn(-value)
-        return min(1.0, 2 * found)
-
-
-class Valve:
-    """Turns rarities into scores, and holds the rate of alarms: each alarm out of calm makes the next one harder.
-
-    Source: I. Gibbs, E. Candes, Adaptive conformal inference under distribution shift, NeurIPS (2021).
-    """
-
-    __slots__ = ("_calm", "_harder", "_rate")
-
-    def __init__(self, rate: float) -> None:
-        self._rate = rate
-        self._harder = 0.0
-        self._calm = 0
-
-    def score(self, rarity: float) -> float:
-        """The score of a point as rare as this."""
-        rarity = min(1.0, rarity * math.exp(self._harder))
-        alarm = rarity < self._rate
-        # The points of one incident count once: it is not their number that says the tails are wrong.
-        if alarm and self._calm >= _CALM:
-            self._harder = min(_HARDEST, self._harder + _STEP)
-        self._harder = max(_EASIEST, self._harder - _STEP * self._rate * _KEPT)
-        self._calm = 0 if alarm else self._calm + 1
-        if alarm:
-            return 1 - (1 - ALARM) * rarity / self._rate
-        return ALARM * math.log(rarity) / math.log(self._rate)
+# A season is used where it leaves less than this share of what the level leaves.
+_WORTH = 0.9
+# Gains of the sums over the last points: departures to one side; sizes of steps, and how those are usually.
+_DRIFT_GAIN, _NOISE_GAIN, _NOISE_MEMORY = 0.05, 0.1, 500
+# One point in so many is learnt from those sums, and a peak of them counts as at most so many mean excesses (of single
+# points: more, because their tails may be heavy).
+_EVERY, _MOST_OF_SUMS, _MOST_OF_POINTS = 20, 3.0, 10.0
+_LOOKS = 4
 
 
 class Detector:
     """Scores each point of one series by how rare it is among what the series did before.
 
-    Each point is looked at in three ways: how far it is from the level (with the season where there is one and it
-    helps), whether small departures to one side add up, and how far it is from the points just before. How rare each
-    departure is is read from the series' own tails, so that heavy tails, counts and noise with memory alarm no more
-    often than others. Values that stay exactly the same in a series that hardly ever repeats one are an anomaly too.
+    Each point is looked at in four ways: how far it is from the level (with the season where there is one and it
+    helps), whether small departures to one side add up, how far it is from the points just before, and whether the
+    noise became larger or smaller. How rare each departure is is read from the series' own tails, so that heavy tails,
+    counts and noise with memory alarm no more often than others. Values that stay exactly the same in a series that
+    hardly ever repeats one are an anomaly too.
 
-    A new level is an anomaly until it has lasted, then it is the usual. Memory does not grow.
+    A new level is an anomaly until it has lasted, then it is the usual. Memory does not grow, whatever comes: some
+    numbers for each look, and 24 to 168 for each season. No server is needed:
+
+        detector, alert = Detector(), Persistence()
+        for timestamp, value in points:
+            firing = alert.update(detector.update(timestamp, value))
 
     Args:
-        season_s: seconds after which the series repeats; a day unless said, None for no season. It is used only when
-            it was seen twice and makes what is left smaller.
-        slots: pieces of a season that have their own level.
-        false_alarms: share of points of a series without anomalies that may score above 0.99.
+        season_s: seconds after which the series repeats, or several such lengths of which the best is used; a day and
+            a week unless said, None for no season. One is used only when it was seen twice and makes what is left
+            smaller.
+        false_alarms: share of points of a series without anomalies that may score above 0.99, above 0 and below 1.
+
+    Raises:
+        ValueError: a season or the share is out of its range.
 
     Source: extreme value tails, A. Siffer et al., KDD (2017); drift, S. Roberts, Control chart tests based on geometric
     moving averages, Technometrics 1 (1959); robust level, P. Huber, Annals of Mathematical Statistics 35 (1964). The
-    rate of false alarms is measured by benchmarks/analytics.
+    rate of false alarms is measured by benchmarks/analytics, what is found by benchmarks/detection.
     """
 
-    def __init__(self, season_s: float | None = DAY_S, slots: int = SLOTS, false_alarms: float = FALSE_ALARMS) -> None:
-        self._valve = Valve(false_alarms)
-        self._seasons = Seasons(season_s, slots) if season_s is not None else None
+    def __init__(
+        self, season_s: float | Sequence[float] | None = SEASONS_S, false_alarms: float = FALSE_ALARMS
+    ) -> None:
+        lengths_s = () if season_s is None else (season_s,) if isinstance(season_s, int | float) else tuple(season_s)
+        if not all(0 < each < math.inf for each in lengths_s):
+            raise ValueError(f"season_s is {season_s}, and must be seconds above 0")
+        if not 0 < false_alarms < 1:
+            raise ValueError(f"false_alarms is {false_alarms}, and must be above 0 and below 1")
+        self._valve = Valve(_AIM * false_alarms)
+        self._seasons = tuple(Seasons(each) for each in lengths_s)
         self._first: list[float] = []
         self._count = 0
         self._plain = Level(0.0, 0.0)
-        self._seasonal: Level | None = None
         self._step = Level(0.0, 0.0)
-        self._fast = 0.0
-        self._drift = 0.0
+        self._noise = Level(0.0, 0.5)
+        self._fast, self._drift, self._wild = 0.0, 0.0, 0.0
         self._side = 0
-        self._looks = tuple(Look(gain) for gain in _GAINS)
+        self._near, self._far = Look(1, _MOST_OF_POINTS), Look(1, _MOST_OF_POINTS)
+        self._drifting, self._noisy = Look(_EVERY, _MOST_OF_SUMS), Look(_EVERY, _MOST_OF_SUMS)
         self._last: tuple[float, float] | None = None
         self._usual_gap_s = 0.0
         self._same, self._repeats = 0, 0.0
@@ -151,8 +112,8 @@ class Detector:
 
     def _begin(self, timestamp: float, value: float) -> float:
         self._first.append(value)
-        if self._seasons is not None:
-            self._seasons.learn(timestamp, value, math.inf)
+        for season in self._seasons:
+            season.learn(timestamp, value, math.inf)
         self._same = self._same + 1 if self._last is not None and value == self._last[1] else 0
         self._repeats += self._same > 0
         if self._last is not None:
@@ -178,38 +139,47 @@ class Detector:
     def _departure(self, timestamp: float, value: float) -> float:
         """How rare the departure from what was expected is, at most 1."""
         floor = self._floor(self._plain.value)
-        level, away = self._expected(timestamp, value)
+        expected = [season.expected(timestamp) for season in self._seasons]
+        level, away = self._expected(expected, value)
         size = max(level.size, floor)
         left = away - level.value
         distance = left / size
         step = (left - self._fast) / max(self._step.size, floor)
-        self._drift += 0.05 * (min(3.0, max(-3.0, distance)) - self._drift)
-        near, drift, far = self._looks[0].rarity(distance), 1.0, self._looks[2].rarity(step)
-        if self._count > _MEMORY:
-            drift = self._looks[1].rarity(4 * self._drift)
-        self._learn(timestamp, value, floor)
+        rarity = min(self._near.rarity(distance), self._far.rarity(step), self._sums(distance, step))
+        self._learn(timestamp, value, expected, floor)
         self._step.learn(left - self._fast, 1 / _MEMORY, floor)
         self._fast += 0.3 * (min(6 * size, max(-6 * size, left)) - self._fast)
         self._settle(distance, left, level)
-        return min(1.0, len(_GAINS) * min(near, drift, far))
+        return min(1.0, _LOOKS * rarity)
 
-    def _expected(self, timestamp: float, value: float) -> tuple[Level, float]:
+    def _sums(self, distance: float, step: float) -> float:
+        """How rare it is that departures add up so far, or that steps are as large or as small as lately."""
+        self._drift += _DRIFT_GAIN * (min(3.0, max(-3.0, distance)) - self._drift)
+        self._wild += _NOISE_GAIN * (min(5.0, abs(step)) - self._wild)
+        if self._count <= _MEMORY:
+            return 1.0
+        size = math.log(max(0.01, self._wild))
+        rarity = min(
+            self._drifting.rarity(4 * self._drift), self._noisy.rarity((size - self._noise.value) / self._noise.size)
+        )
+        self._noise.learn(size, 1 / _NOISE_MEMORY, 0.05)
+        return rarity
+
+    def _expected(self, expected: Sequence[float | None], value: float) -> tuple[Level, float]:
         """The level to compare with, and the value as it is measured from the season."""
-        season = self._seasons.expected(timestamp) if self._seasons is not None else None
-        if season is None or self._seasonal is None or self._seasonal.size > 0.9 * self._plain.size:
-            return self._plain, value
-        return self._seasonal, value - season
+        level, away, least = self._plain, value, _WORTH * self._plain.size
+        for season, usual in zip(self._seasons, expected, strict=True):
+            if usual is not None and season.fit is not None and season.fit.size <= least:
+                level, away, least = season.fit, value - usual, season.fit.size
+        return level, away
 
-    def _learn(self, timestamp: float, value: float, floor: float) -> None:
+    def _learn(self, timestamp: float, value: float, expected: Sequence[float | None], floor: float) -> None:
         gain = max(1 / _MEMORY, 1 / self._count)
         self._plain.learn(value, gain, floor)
-        if self._seasons is not None:
-            season = self._seasons.expected(timestamp)
-            if season is not None and self._seasonal is None:
-                self._seasonal = Level(value - season, 2 * self._plain.size)  # it has to earn its place
-            elif season is not None and self._seasonal is not None:
-                self._seasonal.learn(value - season, gain, floor)
-            self._seasons.learn(timestamp, value, 3 * max(self._plain.size, floor))
+        for season, usual in zip(self._seasons, expected, strict=True):
+            if usual is not None:
+                season.judge(value - usual, gain, floor, 2 * self._plain.size)
+            season.learn(timestamp, value, 3 * max(self._plain.size, floor))
 
     def _settle(self, distance: float, left: float, level: Level) -> None:
         """What has lasted on one side becomes the usual."""
@@ -243,9 +213,18 @@ class Detector:
 
 
 class Persistence:
-    """Turns scores into alerts: `needed` of the last `of` points above the bound raise it, `calm` quiet ones end it."""
+    """Turns scores into alerts: `needed` of the last `of` points above the bound raise it, `calm` quiet ones end it.
 
-    def __init__(self, needed: int = 3, of: int = 5, bound: float = ALARM, calm: int = 5) -> None:
+    Args:
+        needed: points above the bound that raise it, at least 1.
+        of: among so many last points.
+        bound: lower than that of one alarm, because several points in a row say more than one.
+        calm: points at or below the bound that end it.
+    """
+
+    def __init__(self, needed: int = 3, of: int = 5, bound: float = 0.9, calm: int = 5) -> None:
+        if not 1 <= needed <= of or calm < 1:
+            raise ValueError(f"{needed} of {of} points, and {calm} quiet ones: not 1 or more of as many")
         self._needed = needed
         self._window = (1 << of) - 1
         self._calm = (1 << calm) - 1

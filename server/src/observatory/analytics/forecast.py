@@ -73,27 +73,40 @@ def forecast(
     Args:
         values: evenly spaced, oldest first, in any unit; None and not finite ones are filled in from the season before,
             or between their neighbours.
-        season: values after which the series repeats (24 for hours of the day), or None.
+        season: values after which the series repeats (24 for hours of the day); None, or less than 2, for none.
         horizon: how many steps to go on.
-        levels: what share of the future each band is to hold.
+        levels: what share of the future each band is to hold, above 0 and below 1.
 
     Returns:
         The course and its bands. The same values give the same answer.
 
+    Raises:
+        ValueError: a level or the horizon out of its range, or a value that is no number.
+
     Source: R. Hyndman, G. Athanasopoulos, Forecasting: principles and practice (2021), ch. 5.10 and 8; V. Vovk,
     A. Gammerman, G. Shafer, Algorithmic learning in a random world (2005), for the bands.
     """
-    series = _filled(array(values), season)
-    samples = int(np.isfinite(array(values)).sum())
+    if horizon < 0 or not all(0 < level < 1 for level in levels):
+        raise ValueError(f"a horizon is at least 0 and levels are between 0 and 1, not {horizon} and {list(levels)}")
+    season = int(season) if season is not None and season >= 2 else None
+    given = array(values)
+    # Numbers beyond all measure may overflow in a model, which then does not stand for choice.
+    with np.errstate(all="ignore"):
+        return _gone_on(_filled(given, season), int(np.isfinite(given).sum()), season, horizon, levels)
+
+
+def _gone_on(series: Floats, samples: int, season: int | None, horizon: int, levels: Sequence[float]) -> Forecast:
     series = series[-max(MOST_SAMPLES, 4 * (season or 1)) :]
-    rhythm = season if season is not None and 1 < season <= series.size // 3 else None
+    rhythm = season if season is not None and season <= series.size // 3 else None
     origins = _origins(int(series.size), rhythm, horizon)
     if series.size < LEAST_SAMPLES or not origins or np.ptp(series) == 0:
         return _cold(series, samples, horizon, levels)
     reach = int(series.size) - origins[-1]
-    best = min(_tested(series, origins, reach, rhythm), key=lambda each: each.error)
+    best = min(_tested(series, origins, reach, rhythm), key=lambda each: each.error, default=None)
+    if best is None:
+        return _cold(series, samples, horizon, levels)
     mean = best.model.go_on(series, best.model.learn(series), horizon)
-    enough = len(origins) >= _LEAST_ORIGINS and rhythm == (season if season != 1 else None) and horizon <= series.size
+    enough = len(origins) >= _LEAST_ORIGINS and rhythm == season and horizon <= series.size
     # Origins closer than the horizon see the same points again.
     fresh = min(1.0, ((origins[-1] - origins[0]) / reach + 1) / len(origins))
     independent = fresh * _independent(best.residuals)

@@ -1,27 +1,37 @@
-"""What a stream repeats with: a bounded row of slots, filled round by round."""
+"""What a stream repeats with: a bounded row of slots, filled round by round, and how well it fits."""
 
 from __future__ import annotations
 
-SLOTS = 24
+from observatory.analytics.looks import Level
+
 LEAST_ROUNDS = 2
+# Slots are an hour each, as far as that makes neither fewer nor more.
+LEAST_SLOTS, MOST_SLOTS = 24, 168
 _GAIN = 0.3
 
 
 class Seasons:
     """The usual value of each slot of a season, learnt in constant memory.
 
-    A slot is an hour of the day unless said otherwise. What came in a slot is folded into it when the slot is over.
+    What came in a slot is folded into it when the slot is over.
+
+    Args:
+        length_s: seconds after which the stream repeats, above 0.
+
+    Attributes:
+        fit: what is left when the season is taken away; None until it was seen in two rounds.
     """
 
-    __slots__ = ("_at", "_counts", "_length_s", "_rounds", "_slots", "_sum", "_values")
+    __slots__ = ("_at", "_counts", "_length_s", "_rounds", "_slots", "_sum", "_values", "fit")
 
-    def __init__(self, length_s: float, slots: int) -> None:
+    def __init__(self, length_s: float) -> None:
         self._length_s = length_s
-        self._slots = slots
-        self._values = [0.0] * slots
-        self._rounds = [0] * slots
+        self._slots = max(LEAST_SLOTS, min(MOST_SLOTS, round(length_s / 3_600)))
+        self._values = [0.0] * self._slots
+        self._rounds = [0] * self._slots
         self._at: int | None = None
         self._sum, self._counts = 0.0, 0
+        self.fit: Level | None = None
 
     def expected(self, time_s: float) -> float | None:
         """The value to expect, between the slots' middles; None where a slot was not seen in enough rounds."""
@@ -31,6 +41,13 @@ class Seasons:
         if self._rounds[one] < LEAST_ROUNDS or self._rounds[other] < LEAST_ROUNDS:
             return None
         return self._values[one] * (1 - share) + self._values[other] * share
+
+    def judge(self, left: float, gain: float, floor: float, begin: float) -> None:
+        """Take in what the season left of a value; `begin` is the size of that at first: it has to earn its place."""
+        if self.fit is None:
+            self.fit = Level(left, begin)
+        else:
+            self.fit.learn(left, gain, floor)
 
     def learn(self, time_s: float, value: float, most: float) -> None:
         """Take one value in; no round moves a slot as if it had been farther than `most` from what was usual."""

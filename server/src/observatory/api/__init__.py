@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
@@ -24,14 +25,17 @@ from observatory.api import (
     cost_forecast,
     cost_prices,
     deep_dives,
+    diagnose,
     docs,
     emergency,
     erasures,
     escalations,
+    exceptions,
     histories,
     incident_history,
     incidents,
     login_links,
+    logs,
     metrics,
     notifications,
     page,
@@ -47,9 +51,11 @@ from observatory.api import (
     silences,
     slos,
     stream,
+    summaries,
     system_health,
     tokens,
     topology,
+    traces,
     user,
 )
 from observatory.api.headers import SecurityHeaders
@@ -78,6 +84,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     deep_dives.router,
     user.router,
     histories.router,
+    diagnose.router,
+    traces.router,
+    logs.router,
+    exceptions.router,
     tokens.router,
     login_links.router,
     alerts.router,
@@ -91,6 +101,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     slos.router,
     runbooks.router,
     incident_history.router,
+    summaries.router,
     incidents.router,
     acknowledgements.router,
     escalations.router,
@@ -116,6 +127,7 @@ def include(app: FastAPI) -> None:
     if app.docs_url or app.redoc_url or app.openapi_url:
         raise ValueError("make the application with docs_url=None, redoc_url=None, openapi_url=None")
     app.state.throttle = Throttle()
+    app.state.diagnoses = asyncio.Semaphore(diagnose.AT_ONCE)
     app.state.kept = Kept()
     app.state.told = dict(emergency.TELLERS)
     app.state.answers = [

@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from observatory.api.origin import expect_ours
-from observatory.auth import Principal, Tokens, user_scope
+from observatory.auth import READ, Principal, Tokens, user_scope
 from observatory.errors import Forbidden, Unauthenticated
 
 COOKIE = "observatory_session"
@@ -66,6 +66,26 @@ async def require_user(request: Request, user_id: str, bearer: Bearer, cookie: C
         Forbidden: for another user only.
     """
     return _check(request, bearer, cookie, user_scope(user_id))
+
+
+User = Annotated[
+    str,
+    Query(
+        max_length=128,
+        description="Only what is this user's. A token with the scope `user:<id>` must say it, and sees nothing else.",
+        examples=["u-4711"],
+    ),
+]
+
+
+async def require_asked(request: Request, bearer: Bearer, cookie: Cookie, user: User = "") -> Principal:
+    """A dependency for routes with a query parameter `user`: whoever may read all users, or the one that is asked for.
+
+    Raises:
+        Unauthenticated: neither a token nor a session in force.
+        Forbidden: for another user only, or for one while none is asked for.
+    """
+    return _check(request, bearer, cookie, user_scope(user) if user else READ)
 
 
 def _check(request: Request, bearer: HTTPAuthorizationCredentials | None, cookie: str | None, scope: str) -> Principal:

@@ -75,9 +75,10 @@ async def take(request: Request, webhook: Webhook) -> Taken:
     taken = [each for each in found if each is not None]
     async with control_of(request).writing() as rows:
         await rows.foreign.forget(now - foreign.FORGET)
-        if await rows.foreign.count() + len(taken) > MOST_KEPT:
+        new = await rows.foreign.keep(taken)
+        # Those that are known are told again, that they are over among others: for them there is always room.
+        if new and await rows.foreign.count() > MOST_KEPT:
             raise InvalidRequest(f"body.alerts: there are {MOST_KEPT} alerts of other systems already")
-        await rows.foreign.keep(taken)
     return Taken(taken=len(taken), own=len(found) - len(taken))
 
 

@@ -18,6 +18,7 @@ from observatory.areas.emergency import sections
 from observatory.errors import StoreError
 from observatory.model.alert import Alert, Phase
 from observatory.model.incident import Case
+from observatory.model.incident import State as Stage
 from observatory.oncall import records
 from observatory.runbooks import Outcome, Runbook
 from observatory.state import IncidentsWanted, Wanted
@@ -26,6 +27,7 @@ from observatory.state import IncidentsWanted, Wanted
 Teller = Callable[[State, str, Span, bool], Awaitable[Sequence[Row]]]
 
 _MOST = 200
+_OPEN = tuple(each for each in Stage if each.open)
 _MOST_CHECKED = 12
 
 
@@ -33,8 +35,8 @@ async def incidents(state: State, environment: str, span: Span, past: bool) -> S
     """Incidents that were not resolved at the end of the span, the worst first."""
     async with state.control.reading() as rows:
         if past:
-            kept = await rows.incidents.page(IncidentsWanted(environment), None, _MOST, span.end)
-            cases = [each.case for each in kept]
+            opened_then = IncidentsWanted(environment, states=_OPEN)
+            cases = [each.case for each in (await rows.incidents.page(opened_then, None, _MOST, span.end)).cases]
         else:
             cases = await rows.incidents.open(environment)
     opened = sorted((each for each in cases if each.incident.open), key=_rank)

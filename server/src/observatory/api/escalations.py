@@ -20,6 +20,7 @@ from observatory.api.escalation_models import (
     Simulation,
     SimulationWanted,
 )
+from observatory.api.ranges import utc
 from observatory.auth import OPERATE, READ, Principal
 from observatory.errors import InvalidRequest, NotFound
 from observatory.oncall import Escalation, Happening, Policy, policy, records, simulate
@@ -80,7 +81,7 @@ async def drop(request: Request, principal: Operator, policy_id: PolicyId, reaso
 @router.post("/{policy_id}/simulate", response_model=Simulation)
 async def play(request: Request, policy_id: PolicyId, wanted: SimulationWanted) -> dict[str, Any]:
     """What the policy would do, told nobody: the one that is kept, or the one in the question before it is."""
-    start = wanted.started_at or request.app.state.clock.now()
+    start = utc("started_at", wanted.started_at or request.app.state.clock.now())
     async with control_of(request).reading() as rows:
         schedules = await records.schedules(rows)
         kept = {each.id: each for each in await records.policies(rows)}

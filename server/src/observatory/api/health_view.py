@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from observatory import catalogue
-from observatory.api import headlines
-from observatory.api.figures import UNKNOWN, age, age_s, figure, label, span
+from observatory.health import headlines
+from observatory.health.figures import UNKNOWN, age, age_s, figure, label, span
 
 AREAS = {area.id: area.name for area in catalogue.load().areas}
 SERVICES = len(catalogue.load().services)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -45,10 +47,17 @@ async def history(
     """Past incidents and open ones that began in the range, newest first, and how fast they were seen and over."""
     cases = await _cases(request, asked, _wanted(asked, environment, service, area, severity))
     start = cursor or 0
-    newest = cases[::-1]
-    roots = statistics.tally(cases, lambda case: [_root(case)])
     return {
         **_range(asked, environment),
+        **await asyncio.to_thread(_past, cases),
+        "items": [incident_json.item(case) for case in cases[::-1][start : start + limit]],
+        "next": str(start + limit) if len(cases) > start + limit else None,
+    }
+
+
+def _past(cases: Sequence[Case]) -> dict[str, Any]:
+    roots = statistics.tally(cases, lambda case: [_root(case)])
+    return {
         "incidents": len(cases),
         "complete": len(cases) < MOST,
         "open": sum(case.incident.open for case in cases),
@@ -60,8 +69,6 @@ async def history(
             dict(zip(("rule", "member"), root.split("\0"), strict=True), incidents=count)
             for root, count in roots[:_MOST_ROOTS]
         ],
-        "items": [incident_json.item(case) for case in newest[start : start + limit]],
-        "next": str(start + limit) if len(newest) > start + limit else None,
     }
 
 
@@ -76,36 +83,32 @@ async def patterns(
 ) -> dict[str, Any]:
     """What comes back: roots of more than one incident, hours and days at which incidents begin."""
     cases = await _cases(request, asked, _wanted(asked, environment, service, area, severity))
+    return {**_range(asked, environment), **await asyncio.to_thread(_again, cases), "next": None}
+
+
+def _again(cases: Sequence[Case]) -> dict[str, Any]:
     by_root = statistics.tally(cases, lambda case: statistics.root_of(case).services)
     return {
-        **_range(asked, environment),
         "samples": len(cases),
         "complete": len(cases) < MOST,
         "recurrences": [incident_json.recurrence(each) for each in statistics.recurrences(cases)],
         "by_hour": list(statistics.hours(cases).values()),
         "by_weekday": list(statistics.weekdays(cases).values()),
         "by_root_service": incident_json.tally(by_root),
-        "next": None,
     }
 
 
 async def _cases(request: Request, asked: Range, wanted: IncidentsWanted) -> list[Case]:
     async with control_of(request).reading() as rows:
-        cases = await rows.incidents.between(wanted, MOST)
-        if not asked.past:
-            return cases
         # What came after the range is not known at its end.
-        then = await rows.incidents.as_of(cases, asked.end)
-    return [case for case in then if case.incident.merged_into is None]
+        return await rows.incidents.between(wanted, MOST, asked.end if asked.past else None)
 
 
 def _wanted(
     asked: Range, environment: str, service: str, area: str, severity: list[SeverityName] | None
 ) -> IncidentsWanted:
     severities = tuple(Severity(each) for each in severity or ())
-    return IncidentsWanted(
-        environment, service, area, severities=severities, since=asked.start, until=asked.end, merged=asked.past
-    )
+    return IncidentsWanted(environment, service, area, severities=severities, since=asked.start, until=asked.end)
 
 
 def _root(case: Case) -> str:

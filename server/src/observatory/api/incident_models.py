@@ -220,11 +220,14 @@ class Timeline(BaseModel):
     """An incident's timeline, oldest first. `next` is null on the last page."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"incident": INCIDENT["id"], "items": [_ENTRY], "next": None}]}
+        json_schema_extra={"examples": [{"incident": INCIDENT["id"], "items": [_ENTRY], "left_out": 0, "next": None}]}
     )
 
     incident: str
     items: list[EntryItem]
+    left_out: int = Field(
+        description="Events that are not told, because there are too many; an entry `left_out` stands where they were."
+    )
     next: str | None
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from observatory import incidents
+from observatory import incidents, oncall
 from observatory.api import incident_json
 from observatory.api.access import require
 from observatory.api.alerts import control_of
@@ -34,7 +35,6 @@ from observatory.errors import StoreError
 from observatory.incidents import Case, IncidentChange, Reports, State, statistics
 from observatory.model.alert import Severity
 from observatory.state import IncidentsWanted, Rows
-from observatory.state.incident_tables import KeptChange
 
 router = APIRouter(prefix="/api/v1/monitoring/incidents", tags=["incidents"], dependencies=[Depends(require(READ))])
 
@@ -68,13 +68,16 @@ async def show(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> dict[str, Any]:
-    """Incidents that are open, unless `state` says otherwise, newest first; with `as_of` as it was then."""
+    """Incidents that are open, unless `state` says otherwise, newest first; with `as_of` as it was then.
+
+    A page may hold fewer than `limit` and still have a `next`.
+    """
     at = None if as_of is None else moment("as_of", as_of)
     async with control_of(request).reading() as rows:
-        kept = await rows.incidents.page(filters, cursor, limit + 1, at)
+        page = await rows.incidents.page(filters, cursor, limit, at)
     return {
-        "items": [incident_json.item(each.case) for each in kept[:limit]],
-        "next": str(kept[limit - 1].number) if len(kept) > limit else None,
+        "items": [incident_json.item(each.case) for each in page.cases],
+        "next": None if page.next is None else str(page.next),
     }
 
 
@@ -86,13 +89,13 @@ async def one(request: Request, incident_id: IncidentId, as_of: AsOf = None) -> 
         case = await _case(rows, incident_id, at)
         changes = [each for each in await rows.incidents.changes(incident_id) if at is None or each.at <= at]
         alike = await _alike(rows, case)
-        notes = [[each.reason for each in await _notes(rows, like.case)] for like in alike]
+        notes = await rows.incidents.notes([each.case.incident.id for each in alike])
     root = statistics.root_of(case)
     return {
         "incident": incident_json.item(case),
         "members": [incident_json.member(each) for each in case.members],
         "changes": [incident_json.change(each) for each in changes],
-        "similar": [incident_json.similar(*each) for each in zip(alike, notes, strict=True)],
+        "similar": [incident_json.similar(each, notes[each.case.incident.id]) for each in alike],
         "runbooks": list(dict.fromkeys(each.runbook for each in (root, *case.members) if each.runbook)),
     }
 
@@ -115,6 +118,7 @@ async def timeline(
     return {
         "incident": incident_id,
         "items": [incident_json.entry(each) for each in told[start : start + limit]],
+        "left_out": sum(each.times for each in told if each.kind == "left_out"),
         "next": str(start + limit) if len(told) > start + limit else None,
     }
 
@@ -158,7 +162,11 @@ async def set_state(
     """Say how far an incident is. It is resolved by itself, when its last alert ends."""
 
     async def change(rows: Rows, at: datetime) -> Sequence[IncidentChange]:
-        return await incidents.set_state(rows, incident_id, State(asked.state), at, principal.actor, asked.reason)
+        done = await incidents.set_state(rows, incident_id, State(asked.state), at, principal.actor, asked.reason)
+        if done and asked.state == State.ACKNOWLEDGED.value:
+            standing = await oncall.look(rows, f"incident:{incident_id}")
+            await oncall.tell_taken(rows, standing, principal.actor, asked.reason, at)
+        return done
 
     return await _done(request, principal, incident_id, f"incident.{asked.state}", asked.reason, change)
 
@@ -243,8 +251,4 @@ async def _case(rows: Rows, incident_id: str, at: datetime | None) -> Case:
 async def _alike(rows: Rows, case: Case) -> Sequence[statistics.Similar]:
     opened = case.incident.opened_at
     within = IncidentsWanted(case.incident.environment, since=opened - _ALIKE, until=opened)
-    return statistics.similar(case, await rows.incidents.between(within, _MOST_ALIKE))
-
-
-async def _notes(rows: Rows, case: Case) -> Sequence[KeptChange]:
-    return [each for each in await rows.incidents.changes(case.incident.id) if each.kind == "note"]
+    return await asyncio.to_thread(statistics.similar, case, await rows.incidents.between(within, _MOST_ALIKE))

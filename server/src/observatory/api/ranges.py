@@ -114,6 +114,17 @@ def moment(name: str, text: str) -> datetime:
     return at.astimezone(UTC)
 
 
+def utc(name: str, at: datetime) -> datetime:
+    """A time of a body, in UTC. Of the years that are taken every sum with a length that is taken is a time as well.
+
+    Raises:
+        InvalidRequest: it lies before 1971 or after 2261.
+    """
+    if not 1971 <= at.year <= 2_261:
+        raise InvalidRequest(f"{name}: must be a time from 1971 to 2261")
+    return at.astimezone(UTC)
+
+
 def seconds(name: str, text: str) -> int:
     """A length such as `5m` in seconds.
 

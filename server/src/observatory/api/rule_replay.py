@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Self
 
 from fastapi import APIRouter, Depends, Request
@@ -16,6 +17,7 @@ from observatory.alerting.rule import Origin
 from observatory.api import health_json
 from observatory.api.access import require
 from observatory.api.alerts import SeverityName, evaluator_of
+from observatory.api.ranges import utc
 from observatory.auth import OPERATE
 from observatory.errors import InvalidRequest, NotFound, Overloaded
 from observatory.replay import Fire, Label, Outcome, Score, Span
@@ -210,7 +212,9 @@ async def replay_rule(request: Request, wanted: ReplayWanted) -> dict[str, Any]:
         outcome = await replay.replay(sources, [rule], wanted.environment, span, state.clock, bounds)
     scored = None
     if wanted.labels:
-        scored = replay.score(outcome.fires, wanted.labels, [rule], span.since, outcome.until, wanted.tail_s)
+        scored = await asyncio.to_thread(
+            replay.score, outcome.fires, wanted.labels, [rule], span.since, outcome.until, wanted.tail_s
+        )
     return values(outcome, scored, wanted.tail_s)
 
 
@@ -256,15 +260,12 @@ def _rule(request: Request, wanted: ReplayWanted) -> Rule:
 
 
 def _span(wanted: ReplayWanted, now: datetime, tick_s: float) -> Span:
-    start, end = _utc("from", wanted.start), min(_utc("to", wanted.end or now), now)
+    for place, label in enumerate(wanted.labels):
+        utc(f"labels.{place}.start", label.start)
+        utc(f"labels.{place}.end", label.end or label.start)
+    start, end = utc("from", wanted.start), min(utc("to", wanted.end or now), now)
     step_s = wanted.step_s or max(replay.step_for(start, end, tick_s, MOST_ROUNDS), 1.0)
     return Span(start, end, step_s)
-
-
-def _utc(name: str, at: datetime) -> datetime:
-    if not 1971 <= at.year <= 2_261:
-        raise InvalidRequest(f"{name}: must be a time from 1971 to 2261")
-    return at.astimezone(UTC)
 
 
 @asynccontextmanager

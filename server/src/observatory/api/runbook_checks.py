@@ -89,11 +89,23 @@ def sentence(check: Check) -> str:
     return f"{found.sentence}: not {verify.bound_of(check, found)} {held}"
 
 
-def readings(snapshot: Snapshot | None, indicator: Indicator, member: str = "") -> Sequence[Reading]:
-    """The indicator's newest readings; of one member only where there is such a one."""
-    area = None if snapshot is None else snapshot.areas.get(indicator.area)
+def readings(asked: Asked, indicator: Indicator) -> Sequence[Reading]:
+    """The indicator's newest readings; of one member only where one is asked about that it can have."""
+    area = None if asked.snapshot is None else asked.snapshot.areas.get(indicator.area)
     every = [each for each in area.readings if each.indicator == indicator.id] if area else []
-    return [each for each in every if each.member == member] or every
+    member = member_of(asked, indicator)
+    return every if member is None else [each for each in every if each.member == member]
+
+
+def member_of(asked: Asked, indicator: Indicator) -> str | None:
+    """The one member of the indicator that is asked about; None: all of them.
+
+    The runbook of a service may look at numbers of exchanges: then the service is none of these.
+    """
+    if not asked.member or not indicator.group_by:
+        return None
+    services = {each.id for each in asked.state.catalogue.services}
+    return None if asked.member in services and "Service" not in indicator.group_by else asked.member
 
 
 def indicator_of(name: str) -> Indicator:
@@ -109,10 +121,13 @@ async def _judged(book: Runbook, check: Check, asked: Asked) -> Judged:
         newest = asked.published
         return verify.alerts(check, mine, None if newest is None else newest.snapshot.at, asked.at)
     if check.kind == "service":
-        return verify.service(check, asked.snapshot.services if asked.snapshot else {}, asked.member, asked.at)
+        states = asked.snapshot.services if asked.snapshot else {}
+        named = [asked.member] if asked.member else [name for each in mine for name in each.services]
+        return verify.services(check, states, dict.fromkeys(named), asked.at)
     found = indicator_of(check.of)
-    read = readings(asked.snapshot, found, asked.member)
+    read, member = readings(asked, found), member_of(asked, found)
     concerned = {each.member for each in mine if each.rule.startswith(f"{check.of}.")}
+    concerned = concerned if member is None else {member}
     return verify.indicator(check, found, read, await _past(check, found, asked), concerned, asked.at)
 
 
@@ -125,4 +140,5 @@ async def _past(check: Check, found: Indicator, asked: Asked) -> Mapping[str, Se
         member: [Point(each.at, each.greatest if upward else each.least) for each in points]
         for member, points in steps.items()
     }
-    return {asked.member: past[asked.member]} if asked.member in past else past
+    member = member_of(asked, found)
+    return past if member is None else {member: past.get(member, [])}

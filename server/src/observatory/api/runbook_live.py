@@ -92,9 +92,7 @@ def link(look: Look, asked: Asked) -> str:
 async def _indicator(look: Look, asked: Asked) -> Rows:
     found = indicator_of(look.of)
     bound = found.warn or found.crit
-    ordered = sorted(
-        readings(asked.snapshot, found, asked.member), key=lambda each: _badness(found, each), reverse=True
-    )
+    ordered = sorted(readings(asked, found), key=lambda each: _badness(found, each), reverse=True)
     return [
         {
             "member": each.member,

@@ -6,16 +6,17 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.samples import Sample
 
 from observatory.api import html
 from observatory.api.access import require
-from observatory.api.figures import UNKNOWN, figure
 from observatory.auth import READ
+from observatory.health.figures import UNKNOWN, figure
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(require(READ))])
 
@@ -40,9 +41,10 @@ class FamilyView:
 
 
 @router.get("/selfwatch")
-def show(request: Request) -> HTMLResponse:
-    """Bodies, rows, rejections by reason, commit time, queue bytes, tick time, since the server started."""
-    values = {"families": families(request.app.state.selfwatch.registry), "refresh": 5, "title": "Self-watch"}
+def show(request: Request, refresh: Annotated[int, Query(ge=0, le=3_600)] = 5) -> HTMLResponse:
+    """Bodies, rows, rejections by reason, commit time, queue bytes, tick time, since the server started; loads itself
+    again every `refresh` seconds, 0 for never."""
+    values = {"families": families(request.app.state.selfwatch.registry), "refresh": refresh, "title": "Self-watch"}
     return html.render("selfwatch.html", values)
 
 

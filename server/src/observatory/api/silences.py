@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -13,6 +13,7 @@ from observatory.api import health_json
 from observatory.api.access import require
 from observatory.api.alerts import control_of, evaluator_of
 from observatory.api.listing import Cursor, Limit, Listing, Numbered, cut
+from observatory.api.ranges import utc
 from observatory.auth import OPERATE, READ, Principal
 from observatory.errors import InvalidRequest, NotFound
 from observatory.state import SilenceRecord, SilenceTerms
@@ -150,12 +151,12 @@ async def end(
 
 
 def _terms(wanted: SilenceWanted, now: datetime) -> SilenceTerms:
-    starts = (wanted.starts_at or now).astimezone(UTC)
+    starts = utc("starts_at", wanted.starts_at or now)
     if (wanted.ends_at is None) == (wanted.lasts_s is None):
         raise InvalidRequest("ends_at: give either ends_at or lasts_s")
     if not now - LONGEST <= starts <= now + AHEAD:
         raise InvalidRequest("starts_at: must lie within the last 31 days or the next 366")
-    ends = (wanted.ends_at or starts + timedelta(seconds=wanted.lasts_s or 0)).astimezone(UTC)
+    ends = utc("ends_at", wanted.ends_at or starts + timedelta(seconds=wanted.lasts_s or 0))
     if ends <= starts or ends <= now:
         raise InvalidRequest("ends_at: must lie after the start, and in the future")
     if ends - starts > LONGEST:

@@ -66,8 +66,8 @@ class BurnItem(BaseModel):
     short_window_s: int
     long_burn_rate: float | None
     short_burn_rate: float | None
-    events: int = Field(description="In the long window.")
-    bad_events: int
+    events: int | None = Field(description="In the long window; null when that was not counted yet.")
+    bad_events: int | None
     enough_events: bool = Field(description="Enough of both to be judged.")
     burning: bool
 
@@ -88,8 +88,10 @@ class SloItem(BaseModel):
     )
     objective_ratio: float
     period_s: int
-    events: int = Field(description="Calls in the period that were held against it.")
-    bad_events: int = Field(description="Those that were not good.")
+    events: int | None = Field(
+        description="Calls in the period that were held against it; null when they were not counted yet."
+    )
+    bad_events: int | None = Field(description="Those that were not good.")
     budget_left_ratio: float | None = Field(description="Negative when overspent; null without calls.")
     burn_in: bool = Field(description="Too new for anybody to be told.")
     burns: list[BurnItem]
@@ -144,18 +146,18 @@ def item(burn: Burn, counted: bool) -> dict[str, Any]:
         "latency_ms": objective.latency_ms,
         "objective_ratio": objective.promised_ratio,
         "period_s": burn.period_s,
-        "events": counts.events.get(burn.period_s, 0),
-        "bad_events": counts.bad.get(burn.period_s, 0),
+        "events": counts.events.get(burn.period_s),
+        "bad_events": counts.bad.get(burn.period_s),
         "budget_left_ratio": _finite(burn.budget_left_ratio),
         "burn_in": burn.burn_in,
-        "burns": [_burn(each) for each in burn.burnings],
+        "burns": [_burn(each, counts) for each in burn.burnings],
         "as_of": health_json.moment(burn.at) if counted else None,
         "source": SOURCE,
         "estimated": counts.estimated,
     }
 
 
-def _burn(burning: Burning) -> dict[str, Any]:
+def _burn(burning: Burning, counts: slo.Counts) -> dict[str, Any]:
     return {
         "name": burning.pair.name,
         "factor": burning.pair.factor,
@@ -163,8 +165,8 @@ def _burn(burning: Burning) -> dict[str, Any]:
         "short_window_s": burning.pair.short_s,
         "long_burn_rate": _finite(burning.long_rate),
         "short_burn_rate": _finite(burning.short_rate),
-        "events": burning.events,
-        "bad_events": burning.bad_events,
+        "events": counts.events.get(burning.pair.long_s),
+        "bad_events": counts.bad.get(burning.pair.long_s),
         "enough_events": burning.enough,
         "burning": burning.burning,
     }

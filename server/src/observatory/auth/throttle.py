@@ -21,9 +21,17 @@ class Throttle:
         attempts: how many are allowed at once.
         per_s: in how many seconds that many leak out again.
         addresses: how many addresses are remembered; the one quiet longest is forgotten first.
+        what: of what there were too many, for the refusal.
     """
 
-    def __init__(self, attempts: int = 10, per_s: float = 60.0, addresses: int = 4_096) -> None:
+    def __init__(
+        self,
+        attempts: int = 10,
+        per_s: float = 60.0,
+        addresses: int = 4_096,
+        what: str = "attempts to log in from this address",
+    ) -> None:
+        self._what = what
         self._attempts = attempts
         self._leak_per_s = attempts / per_s
         self._addresses = addresses
@@ -46,7 +54,7 @@ class Throttle:
         bucket.at_s = now_s
         if bucket.attempts + 1 > self._attempts:
             wait_s = (bucket.attempts + 1 - self._attempts) / self._leak_per_s
-            raise Throttled("too many attempts to log in from this address", max(1, round(wait_s + 0.5)))
+            raise Throttled(f"too many {self._what}", max(1, round(wait_s + 0.5)))
         bucket.attempts += 1
 
     def forgive(self, address: str) -> None:

@@ -36,7 +36,7 @@ def ask(path: str, wanted: dict[str, Any]) -> dict[str, Any]:
         ObservatoryError: if no server runs there, or it refuses.
     """
     folder = knobs.load().data_dir
-    url, admin = _running(folder)
+    url, admin = running(folder)
     try:
         answer = httpx.post(
             f"{url}/api/v1/monitoring/{path}",
@@ -54,7 +54,7 @@ def ask(path: str, wanted: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _running(folder: Path) -> tuple[str, str]:
+def running(folder: Path) -> tuple[str, str]:
     """Where the server on the data folder listens, and its first administrator's token."""
     try:
         url = json.loads((folder / "serve.json").read_text(encoding="utf-8"))["url"]

@@ -179,7 +179,8 @@ async def _record(settings: Settings, span: replay.Span, environment: str, again
         into = Into(Recorder(history, topology_json.values), history, snapshots, opened.control, keeper)
         heard = await listening(opened.sources.reader, environment, span.since, span.until)
         done = await record(opened.sources, opened.rulebook.rules, span, heard, into, again, _tell)
-    typer.echo(f"{done.rounds:,} rounds recorded: {done.changes:,} changes of alerts, {done.fired:,} fired")
+    told = f"{done.changes:,} changes of alerts, {done.fired:,} fired, {done.deviations:,} first deviations found"
+    typer.echo(f"{done.rounds:,} rounds recorded: {told}")
     if done.failures:
         typer.echo(f"{done.failures:,} queries failed: what they should have told is missing", err=True)
 

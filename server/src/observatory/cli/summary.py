@@ -9,9 +9,9 @@ from typing import Any
 
 from rich.text import Text
 
-from observatory.api import headlines
-from observatory.api.headlines import Headline
 from observatory.api.health_view import AREAS
+from observatory.health import headlines
+from observatory.health.headlines import Headline
 
 STYLES = {"healthy": "green", "degraded": "yellow", "critical": "bold red", "unknown": "magenta"}
 MARKS = {"healthy": "✓", "degraded": "!", "critical": "✕", "unknown": "?"}

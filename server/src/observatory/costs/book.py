@@ -92,7 +92,7 @@ _USAGE = {
     "output_image": "output_image_tokens",
 }
 # Providers whose name in OpenTelemetry genai-prices does not know.
-_PROVIDERS = {"x_ai": "x-ai", "azure.ai.inference": "azure"}
+_PROVIDERS = {"x_ai": "x-ai", "xai": "x-ai", "azure.ai.inference": "azure"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -110,8 +111,8 @@ async def recovery(rows: Rows, environment: str, since: datetime, until: datetim
     Raises:
         StateError: the control store failed.
     """
-    cases = await rows.incidents.between(IncidentsWanted(environment, since=since, until=until))
-    return times(await rows.incidents.as_of(cases, until))
+    wanted = IncidentsWanted(environment, since=since, until=until)
+    return await asyncio.to_thread(times, await rows.incidents.between(wanted, as_of=until))
 
 
 async def acknowledge(

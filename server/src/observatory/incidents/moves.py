@@ -42,7 +42,8 @@ def set_state(case: Case, state: State, at: datetime, actor: str, reason: str) -
     elif state is State.ACKNOWLEDGED:
         # What is mitigated already stays so: that somebody took it is another matter.
         kept = State.MITIGATED if incident.state is State.MITIGATED else State.ACKNOWLEDGED
-        after = replace(incident, state=kept, acknowledged_at=at)
+        first = incident.first_acknowledged_at or at
+        after = replace(incident, state=kept, acknowledged_at=at, first_acknowledged_at=first)
     return _one(Case(after, case.members), _KINDS[state], at, actor, reason)
 
 
@@ -217,7 +218,13 @@ def _as_it_was(now: Incident, before: Incident) -> Incident:
     """How far it was before; an acknowledgement given since stays."""
     taken = now.acknowledged_at if now.state is State.ACKNOWLEDGED else None
     state = State.ACKNOWLEDGED if taken and before.state is State.OPENED else before.state
-    return replace(before, state=state, acknowledged_at=before.acknowledged_at or taken, merged_into=None)
+    return replace(
+        before,
+        state=state,
+        acknowledged_at=before.acknowledged_at or taken,
+        first_acknowledged_at=before.first_acknowledged_at or taken,
+        merged_into=None,
+    )
 
 
 def _both(

@@ -54,7 +54,8 @@ class Reports:
                 return timelines.ordered(
                     [*known, *(each for each in timelines.of(changes) if each.evidence not in held)]
                 )
-            alerts = await rows.alerts.between(case.incident.environment, span.start, span.end)
+            own = {each.fingerprint for each in case.members}
+            alerts = await rows.alerts.between(case.incident.environment, span.start, span.end, of=own)
         return await timelines.read(case, changes, alerts, self._reader, now)
 
     async def impact(self, case: Case, now: datetime, anew: bool = False) -> Impact:

@@ -78,7 +78,7 @@ def times(cases: Sequence[Case]) -> tuple[Times, ...]:
     own = [case for case in cases if case.incident.merged_into is None]
     return (
         _times("mttd", "from the change point of the first indicator to the first alert", own, _detected),
-        _times("mtta", "from the first alert to somebody's acknowledgement", own, _taken),
+        _times("mtta", "from the first alert to somebody's first acknowledgement", own, _taken),
         _times("mttr", "from the start of an incident to the end of its last alert", own, _over),
         _between(own),
     )
@@ -105,7 +105,8 @@ def _detected(case: Case) -> float | None:
 
 
 def _taken(case: Case) -> float | None:
-    taken = case.incident.acknowledged_at
+    # That it came again, and was to be taken again, does not undo that it was taken. Older ones know only the newest.
+    taken = case.incident.first_acknowledged_at or case.incident.acknowledged_at
     # One that was split off was taken as a part of another, before it began itself.
     return (
         None if taken is None or taken < case.incident.opened_at else (taken - case.incident.opened_at).total_seconds()

@@ -21,6 +21,8 @@ from observatory.store import Reader
 BACK = timedelta(minutes=30)
 AFTER = timedelta(minutes=5)
 MOST = 500
+_MOST_FALLBACKS = 100
+_MOST_ENTRIES = 2_000
 _RANGE = (
     "Timestamp >= {since:DateTime64(9, 'UTC')} AND Timestamp < {until:DateTime64(9, 'UTC')}"
     " AND Environment = {environment:String}"
@@ -29,20 +31,25 @@ _RANGE = (
 _SAFETY = f"""SELECT Event, toString(Name) AS Name, toString(FromState) AS FromState, toString(ToState) AS ToState,
     min(Timestamp) AS At, max(Timestamp) AS LastAt, count() AS Times,
     argMin(toString(Reason), Timestamp) AS Why, argMin(toString(Service), Timestamp) AS Of,
-    argMin(toString(Actor), Timestamp) AS Who, argMin(TraceId, Timestamp) AS Trace, max(Failed) AS AnyFailed
+    argMin(toString(Actor), Timestamp) AS Who, argMin(TraceId, Timestamp) AS Trace, max(Failed) AS AnyFailed,
+    has({{services:Array(String)}}, Of) OR has({{services:Array(String)}}, Name) AS Touches
 FROM fact_safety WHERE {_RANGE}
-GROUP BY Event, Name, FromState, ToState, toStartOfInterval(Timestamp, toIntervalMinute(10))
-ORDER BY At LIMIT {MOST}"""
+GROUP BY Event, Name, FromState, ToState, toStartOfInterval(Timestamp, toIntervalMinute(10))"""
 _FALLBACKS = f"""SELECT toString(FallbackFrom) AS Instead, toString(Family) AS Model, toString(FallbackReason) AS Why,
     min(Timestamp) AS At, max(Timestamp) AS LastAt, count() AS Times, argMin(TraceId, Timestamp) AS Trace,
-    argMin(toString(Service), Timestamp) AS Of, countIf(Failed) AS AnyFailed
+    argMin(toString(Service), Timestamp) AS Of, countIf(Failed) AS AnyFailed,
+    has({{services:Array(String)}}, Of) AS Touches
 FROM fact_ai_calls WHERE {_RANGE} AND FallbackFrom != ''
-GROUP BY Instead, Model, Why, toStartOfInterval(Timestamp, toIntervalMinute(10))
-ORDER BY At LIMIT 100"""
+GROUP BY Instead, Model, Why, toStartOfInterval(Timestamp, toIntervalMinute(10))"""
+# Where there is too much, what touches the incident goes first, from both ends: what caused it and what ended it.
+_ENDS = """SELECT *, count() OVER () AS Total, countIf(Touches) OVER () AS TotalTouching,
+    row_number() OVER (PARTITION BY Touches ORDER BY At) AS FromFirst,
+    row_number() OVER (PARTITION BY Touches ORDER BY At DESC) AS FromLast
+FROM ({inner}) ORDER BY Touches DESC, least(FromFirst, FromLast), FromFirst LIMIT {most}"""
 KINDS = (
     *("first_deviation", "first_bad", "alert_fired", "alert_resolved", "deployment", "config", "flag", "breaker"),
     *("failover", "degradation", "emergency", "security", "fallback", "opened", "joined", "severity", "acknowledged"),
-    *("mitigated", "resolved", "reopened", "merged", "split", "note"),
+    *("mitigated", "resolved", "reopened", "merged", "split", "note", "left_out"),
 )
 _EVENTS = {
     "deployment": "deployment",
@@ -67,7 +74,7 @@ class Entry:
         evidence: what it is known from: `alert-change:12`, `incident-change:7`, `trace:…`, `series:…`, `fact:…`.
         source: the table that it was read from.
         related: whether it is of a service or an alert of the incident; others happened meanwhile.
-        times: how often, within ten minutes.
+        times: how often, within ten minutes; of `left_out`, how many events it stands for.
     """
 
     at: datetime
@@ -94,7 +101,7 @@ async def read(
     Args:
         case: the incident.
         changes: its changes, as kept.
-        alerts: changes of phase of its environment, from `looked_at`.
+        alerts: changes of phase of its alerts, from `looked_at`.
         reader: reads the telemetry store.
         now: the time.
 
@@ -106,22 +113,54 @@ async def read(
         "since": select.text(span.start),
         "until": select.text(span.end),
         "environment": case.incident.environment,
+        "services": list(case.incident.services),
     }
-    safety, fallbacks = await asyncio.gather(reader.read(_SAFETY, bound), reader.read(_FALLBACKS, bound))
-    services = frozenset(case.incident.services)
+    safety, fallbacks = await asyncio.gather(
+        reader.read(_ENDS.format(inner=_SAFETY, most=MOST), bound),
+        reader.read(_ENDS.format(inner=_FALLBACKS, most=_MOST_FALLBACKS), bound),
+    )
+    events, calls = safety.dicts(), fallbacks.dicts()
     found = [
         *_deviations(case),
         *_alerts(case, alerts),
         *of(changes),
-        *(_event(row, services) for row in safety.dicts()),
-        *(_fallback(row, services) for row in fallbacks.dicts()),
+        *(_event(row) for row in events),
+        *(_fallback(row) for row in calls),
+        *_left_out(events, "fact_safety"),
+        *_left_out(calls, "fact_ai_calls"),
     ]
     return ordered(found)
 
 
-def ordered(entries: Iterable[Entry]) -> list[Entry]:
-    """Oldest first; of one moment in the order of `KINDS`."""
-    return sorted(entries, key=lambda each: (each.at, KINDS.index(each.kind), each.evidence))[: 4 * MOST]
+def ordered(entries: Iterable[Entry], most: int = _MOST_ENTRIES) -> list[Entry]:
+    """Oldest first; of one moment in the order of `KINDS`. Of too many, what is related goes first, from both ends."""
+    found = sorted(entries, key=lambda each: (each.at, KINDS.index(each.kind), each.evidence))
+    if len(found) <= most:
+        return found
+    ranks: dict[int, tuple[int, int]] = {}
+    for group, wanted in enumerate((True, False)):
+        places = [place for place, each in enumerate(found) if (each.related or each.kind == "left_out") is wanted]
+        ranks |= {place: (group, min(nth, len(places) - 1 - nth)) for nth, place in enumerate(places)}
+    kept = sorted(sorted(ranks, key=lambda place: (*ranks[place], place))[:most])
+    gone = [found[place] for place in sorted(ranks.keys() - set(kept))]
+    told = _gap(gone[0].at, len(gone), sum(each.related for each in gone), "incident_changes")
+    return sorted([*(found[place] for place in kept), told], key=lambda each: each.at)
+
+
+def _left_out(rows: Sequence[Mapping[str, Any]], source: str) -> Iterable[Entry]:
+    """What did not fit, told of where it is missing."""
+    if rows and (more := int(rows[0]["Total"]) - len(rows)):
+        touching = int(rows[0]["TotalTouching"]) - sum(bool(row["Touches"]) for row in rows)
+        # Of what touches the incident something is missing only when nothing else is here.
+        cut = [
+            row["At"] for row in rows if bool(row["Touches"]) is bool(touching) and row["FromFirst"] <= row["FromLast"]
+        ]
+        yield _gap(max(cut or [row["At"] for row in rows]).astimezone(UTC), more, touching, source)
+
+
+def _gap(at: datetime, more: int, touching: int, source: str) -> Entry:
+    told = f"{more:,} more events are left out here, {touching:,} of them of the incident's services"
+    return Entry(at, "left_out", told, f"count:{source}@{_text(at)}", source, touching > 0, more)
 
 
 def _deviations(case: Case) -> Iterable[Entry]:
@@ -166,7 +205,7 @@ def of(changes: Sequence[KeptChange]) -> Iterable[Entry]:
         yield Entry(each.at, each.kind, sentence, f"incident-change:{each.id}", "incident_changes")
 
 
-def _event(row: Mapping[str, Any], services: frozenset[str]) -> Entry:
+def _event(row: Mapping[str, Any]) -> Entry:
     kind = _EVENTS[str(row["Event"])]
     name, came, went = str(row["Name"]) or "without a name", str(row["FromState"]), str(row["ToState"])
     step = f" from {came} to {went}" if came and went else f" to {went}" if went else ""
@@ -184,16 +223,16 @@ def _event(row: Mapping[str, Any], services: frozenset[str]) -> Entry:
     why = f": {row['Why']}" if row["Why"] else ""
     at = row["At"].astimezone(UTC)
     evidence = f"trace:{row['Trace']}" if row["Trace"] else f"fact:fact_safety/{row['Event']}/{name}@{_text(at)}"
-    related = str(row["Of"]) in services or str(row["Name"]) in services
-    return Entry(at, kind, f"{word}{who}{why}{_often(row)}", evidence, "fact_safety", related, int(row["Times"]))
+    told = f"{word}{who}{why}{_often(row)}"
+    return Entry(at, kind, told, evidence, "fact_safety", bool(row["Touches"]), int(row["Times"]))
 
 
-def _fallback(row: Mapping[str, Any], services: frozenset[str]) -> Entry:
+def _fallback(row: Mapping[str, Any]) -> Entry:
     at = row["At"].astimezone(UTC)
     why = f": {row['Why']}" if row["Why"] else ""
     told = f"{row['Model']} stood in for {row['Instead']}{why}{_often(row)}"
     evidence = f"trace:{row['Trace']}" if row["Trace"] else f"fact:fact_ai_calls/{row['Instead']}@{_text(at)}"
-    return Entry(at, "fallback", told, evidence, "fact_ai_calls", str(row["Of"]) in services, int(row["Times"]))
+    return Entry(at, "fallback", told, evidence, "fact_ai_calls", bool(row["Touches"]), int(row["Times"]))
 
 
 def _often(row: Mapping[str, Any]) -> str:

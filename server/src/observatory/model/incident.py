@@ -59,6 +59,7 @@ class Incident:
         reason: why its alerts are one incident, in words.
         confidence: of the weakest link that holds it together, 0 to 1; 1 for a single alert.
         merged_into: id of the incident that took its alerts; None when it stands by itself.
+        first_acknowledged_at: when somebody took it first, whatever became of that; None before that.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Incident:
     reason: str
     confidence: float
     merged_into: str | None = None
+    first_acknowledged_at: datetime | None = None
 
     @property
     def open(self) -> bool:

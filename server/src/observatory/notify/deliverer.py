@@ -9,12 +9,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from observatory import oncall
 from observatory.clock import Clock
 from observatory.errors import StateError
-from observatory.model.alert import Phase, Severity
 from observatory.model.notification import Attempt, DeliveryState, Outcome
-from observatory.notify import plan
+from observatory.notify import again, plan
 from observatory.notify.channels import Alertmanager, Channel, Channels, Sent
 from observatory.notify.channels.alertmanager import KEEP_S
 from observatory.notify.pace import Pace
@@ -30,6 +28,11 @@ _REMIND_S = 30.0
 _MINUTE_S = 60.0
 _MOST_DETAIL = 500
 RETAIN = timedelta(days=400)
+# A link is good for two days; one that was used is known as used for longer.
+_LINKS = timedelta(days=30)
+# Its messages are numbered by its rounds: it is forgotten after them, or new ones would be taken for known.
+_ESCALATIONS = RETAIN + timedelta(days=35)
+_RECENT = timedelta(seconds=60)
 
 
 class Deliverer:
@@ -73,6 +76,12 @@ class Deliverer:
         self._forgotten: datetime | None = None
         self._told: dict[str, datetime] = {}
         self._stopping = False
+        self._stepped: datetime | None = None
+
+    @property
+    def going(self) -> bool:
+        """Whether it has looked at the outbox within the last minute: what is to be told is told."""
+        return self._stepped is not None and self._clock.now() - self._stepped < _RECENT
 
     def wake(self) -> None:
         """There is something new in the outbox. Call it once that is committed."""
@@ -125,6 +134,7 @@ class Deliverer:
             if channel not in self._busy and self._not_before.get(channel, at) <= at:
                 self._busy[channel] = asyncio.create_task(self._serve(channel), name=f"channel {channel}")
         await self._retell(at)
+        self._stepped = at
         later = [(each - at).total_seconds() for each in dues if each is not None and each > at]
         return max(0.01, min([POLL_S, *later]))
 
@@ -197,22 +207,12 @@ class Deliverer:
             async with self._state.writing() as rows:
                 await rows.outbox.forget(at - RETAIN)
                 await rows.deliveries.forget(at - RETAIN)
+                await rows.oncall.forget_links(at - _LINKS)
+                await rows.oncall.forget_escalations(at - _ESCALATIONS)
 
     async def _remind(self, at: datetime) -> None:
-        if not self.pace.repeat_s:
-            return
         async with self._state.reading() as rows:
-            firing = {each.id: each for each in await rows.alerts.open() if each.phase is Phase.FIRING}
-            told = await rows.deliveries.last_told(firing)
-            before = await rows.outbox.beginnings(told)
-            taken = await oncall.taken(rows)
-        due = at - timedelta(seconds=self.pace.repeat_s)
-        messages = [
-            plan.reminder(alert, before[alert.id], told[alert.id], at)
-            for alert in firing.values()
-            if alert.severity is not Severity.INFO and alert.id in before and told[alert.id] <= due
-            if alert.id not in taken
-        ]
+            messages = await again.messages(rows, at, self.pace, {each.id for each in self.channels.all})
         if messages:
             async with self._state.writing() as rows:
                 await rows.outbox.add(messages)

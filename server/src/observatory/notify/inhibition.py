@@ -18,6 +18,9 @@ from observatory.alerting import Rule, silences
 from observatory.incidents import Graph
 from observatory.model.alert import Alert, Severity
 
+# Of one member, or one service: more than this fire there only when everything does, and then one of them is enough.
+_MOST_LOOKED_AT = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Inhibited:
@@ -61,16 +64,60 @@ def inhibited(
         rules: those in force, by id.
         graph: the live service graph of an environment.
     """
-    because: dict[str, list[Inhibited]] = {}
-    for alert in firing:
-        because[alert.fingerprint] = [
-            Inhibited(other, reason)
-            for other in firing
-            if other.fingerprint != alert.fingerprint and other.environment == alert.environment
-            if (reason := _why(alert, other, rules.get(other.rule), graph))
-        ]
-    order = {each.fingerprint: nth for nth, each in enumerate(sorted(firing, key=_rank))}
-    return _followed(because, order)
+    ranked = sorted(firing, key=_rank)
+    near = _Near(ranked, rules, graph)
+    because = {alert.fingerprint: near.explaining(alert) for alert in firing}
+    return _followed(because, {each.fingerprint: nth for nth, each in enumerate(ranked)})
+
+
+class _Near:
+    """Finds the few alerts that may explain one: those of its member, and those of services that are its or called.
+
+    Args:
+        ranked: every alert that fires, the most urgent and oldest first.
+        rules: those in force, by id.
+        graph: the live service graph of an environment.
+    """
+
+    def __init__(self, ranked: Sequence[Alert], rules: Mapping[str, Rule], graph: Callable[[str], Graph]) -> None:
+        self._rules, self._graph = rules, graph
+        self._order = {each.fingerprint: nth for nth, each in enumerate(ranked)}
+        self._tiers: dict[tuple[str, str, str], list[Alert]] = {}
+        self._members: dict[tuple[str, str], list[Alert]] = {}
+        self._services: dict[tuple[str, str], list[Alert]] = {}
+        self._roots: dict[tuple[str, str], list[Alert]] = {}
+        for each in ranked:
+            self._add(each)
+
+    def _add(self, alert: Alert) -> None:
+        where = alert.environment
+        self._tiers.setdefault((where, alert.member, _judged(alert.rule)[0]), []).append(alert)
+        rule = self._rules.get(alert.rule)
+        if rule is not None and rule.inhibits:
+            self._members.setdefault((where, alert.member), []).append(alert)
+            for service in alert.services:
+                self._services.setdefault((where, service), []).append(alert)
+        if _is_root(alert):
+            for service in alert.services:
+                self._roots.setdefault((where, service), []).append(alert)
+
+    def explaining(self, alert: Alert) -> list[Inhibited]:
+        """What explains it, the most urgent and oldest first; of very many that might, the first are looked at."""
+        where = alert.environment
+        found: dict[str, Alert] = {}
+        told = [self._tiers.get((where, alert.member, _judged(alert.rule)[0]), ())]
+        told.append(self._members.get((where, alert.member), ()))
+        told += [self._services.get((where, each), ()) for each in alert.services]
+        if alert.services and self._roots:
+            # What its first service calls: an alert that is explained so has no other that calls nothing bad.
+            called = sorted(self._graph(where).callees(alert.services[0]))
+            told += [self._roots.get((where, each), ()) for each in called]
+        for group in told:
+            found |= {each.fingerprint: each for each in group[:_MOST_LOOKED_AT]}
+        found.pop(alert.fingerprint, None)
+        others = sorted(found.values(), key=lambda each: self._order[each.fingerprint])
+        why = ((each, _why(alert, each, self._rules.get(each.rule), self._graph)) for each in others)
+        return [Inhibited(each, reason) for each, reason in why if reason]
 
 
 def _followed(because: Mapping[str, Sequence[Inhibited]], order: Mapping[str, int]) -> Mapping[str, Inhibited]:
@@ -129,7 +176,7 @@ def _judged(rule: str) -> tuple[str, int]:
 
 def _by_graph(alert: Alert, other: Alert, graph: Callable[[str], Graph]) -> str:
     found = terms()
-    if other.severity is not Severity.CRITICAL or not _fits(other.rule, found.roots):
+    if not _is_root(other):
         return ""
     # What says by itself what is wrong is never explained away; nor is what began well before the other.
     if alert.severity is Severity.CRITICAL and not _fits(alert.rule, found.dependents):
@@ -144,6 +191,10 @@ def _by_graph(alert: Alert, other: Alert, graph: Callable[[str], Graph]) -> str:
             return ""
         callee = min(callees)
     return f"{alert.services[-1]} calls {callee}, of which {_named(other)} fires"
+
+
+def _is_root(alert: Alert) -> bool:
+    return alert.severity is Severity.CRITICAL and _fits(alert.rule, terms().roots)
 
 
 def _fits(rule: str, patterns: Iterable[str]) -> bool:

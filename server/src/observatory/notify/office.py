@@ -62,7 +62,7 @@ class Office:
         try:
             tools = Tools(poster, Links(settings.public_url, self.sign), settings.send_timeout_s)
             deliverer = await self._deliverer(Channels(settings.channels_file, tools, self.clock))
-            deadman = Deadman.of(settings, poster, self.clock, lambda: self.lead.leads and not self.late())
+            deadman = Deadman.of(settings, poster, self.clock, lambda: self.alive(deliverer))
             works = [deliverer.run(), *([] if deadman is None else [deadman.run()])]
             running = [asyncio.create_task(work) for work in works]
             try:
@@ -74,8 +74,12 @@ class Office:
         finally:
             await poster.aclose()
 
+    def alive(self, deliverer: Deliverer) -> bool:
+        """Whether troubles are seen, and told."""
+        return self.lead.leads and not self.late() and deliverer.going
+
     async def _deliverer(self, channels: Channels) -> Deliverer:
-        standings = Standings(HOME)
+        standings = Standings(HOME, lambda: channels.ids)
         async with self.control.reading() as rows:
             standings.learn(await rows.deliveries.standings())
         self.alerts.inputs.tellers |= {"observatory.channel": standings.tell, **foreign.tellers(self.control)}

@@ -16,6 +16,8 @@ class Pace:
         group_wait_s: how long the first message of a trouble waits for others of it.
         group_interval_s: least time between two messages of one trouble, unless it gets worse.
         repeat_s: after so long, what still fires and nobody took is told again; 0: never.
+        revive_s: after so long, what a channel gave up on is tried there again while it fires; the wait doubles each
+            time up to an hour; 0: never.
         again_s: how often a muted message is looked at again.
         linger_s: how long an alert may outlive what explained it before it is told.
         lease_s: how long claimed work is held; whoever has not finished by then is taken for dead.
@@ -27,6 +29,7 @@ class Pace:
     group_wait_s: float = 1.0
     group_interval_s: float = 30.0
     repeat_s: float = 14_400.0
+    revive_s: float = 300.0
     again_s: float = 5.0
     linger_s: float = 15.0
     lease_s: float = 30.0

@@ -9,9 +9,7 @@ from datetime import datetime
 from observatory.model.alert import Alert, Phase, Severity, Transition
 from observatory.model.incident import Incident, IncidentChange
 from observatory.model.notification import Kind, Message, Status
-
-_TOLD_CHANGES = {"acknowledged": "was taken", "reopened": "was opened again"}
-_LONGEST_KEY = 160
+from observatory.state.deliveries import GivenUp
 
 
 def plan(
@@ -30,11 +28,9 @@ def plan(
     """
     folded = _folded(incidents)
     before = beginnings or {}
-    told = [
+    return [
         _of_alert(each, folded.get(each.alert.id), before.get(each.alert.id)) for each in transitions if _told(each)
     ]
-    changed = [_of_incident(each) for each in incidents if each.kind in _TOLD_CHANGES and each.actor != "server"]
-    return [*told, *changed]
 
 
 def _folded(changes: Sequence[IncidentChange]) -> Mapping[str, Incident]:
@@ -89,27 +85,29 @@ def title(alert: Alert) -> str:
     return f"{alert.rule} ({alert.member})" if alert.member else alert.rule
 
 
-def _of_incident(change: IncidentChange) -> Message:
-    incident = change.incident
-    return Message(
-        key=f"incident:{incident.id}:{change.kind}:{change.at.isoformat()}"[:_LONGEST_KEY],
-        kind=Kind.INCIDENT,
-        environment=incident.environment,
-        grouping=f"incident/{incident.id}",
-        severity=incident.severity,
-        status=Status.INFO,
-        at=change.at,
-        title=f"incident {incident.id} {_TOLD_CHANGES[change.kind]} by {change.actor}",
-        text=f"{incident.title}\n{change.reason}".strip(),
-        incident=incident.id,
-    )
-
-
 def as_it_stands(alert: Alert, at: datetime) -> Message:
     """An alert as a message by itself, for a system that keeps its own state."""
     status = Status.FIRING if alert.phase is Phase.FIRING else Status.RESOLVED
     told = Transition(alert, Phase.INACTIVE, at, "")
     return replace(_of_alert(told, None, None), status=status)
+
+
+def again(alert: Alert, beginning: Message, given_up: GivenUp, at: datetime) -> Message:
+    """That an alert fires, once more, for a channel that could not tell it.
+
+    Args:
+        alert: as it stands.
+        beginning: the message that it fires.
+        given_up: by which channel, and how often.
+        at: now.
+    """
+    return replace(
+        beginning,
+        key=f"{alert.id}:again:{given_up.channel}:{given_up.times}",
+        at=at,
+        alert=alert,
+        targets=(given_up.channel,),
+    )
 
 
 def reminder(alert: Alert, beginning: Message, told_at: datetime, at: datetime) -> Message:

@@ -14,6 +14,8 @@ from observatory.state.deliveries import Delivery
 
 MOST_TOLD = 20
 _EVIDENCE = 3
+# Some services put the title into the text, and cut both together.
+_LONGEST_HEADLINE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +35,15 @@ def text(delivery: Delivery, links: Links) -> Text:
         body = [first.text, *("\n".join(lines(each, links)) for each in more)]
         return Text(first.title, "\n\n".join(each for each in body if each) or first.title, first.html)
     told = [each for each in delivery.messages if each.alert is not None]
-    parts = ["\n".join(lines(each, links)) for each in told[:MOST_TOLD]]
+    # First, because services cut what is too long for them: whoever is woken must be able to take it.
+    taken = links.acknowledge(first) if delivery.status is Status.FIRING else ""
+    parts = [f"take it: {taken}"] if taken else []
+    parts += ["\n".join(lines(each, links)) for each in told[:MOST_TOLD]]
     left = len(told) - MOST_TOLD
     if left > 0:
         parts.append(f"and {left} more")
     if first.incident:
         parts.append(_of_incident(first.incident, links))
-    taken = links.acknowledge(first)
-    if taken and delivery.status is Status.FIRING:
-        parts.append(f"take it: {taken}")
     return Text(_title(told, delivery), "\n\n".join(parts))
 
 
@@ -55,7 +57,10 @@ def _title(told: Sequence[Message], delivery: Delivery) -> str:
     mark = "RESOLVED" if delivery.status is Status.RESOLVED else delivery.severity.value.upper()
     rest = f" and {len(told) - 1} more" if len(told) > 1 else ""
     where = f" [{delivery.environment}]" if delivery.environment else ""
-    return f"{mark}{where} {_headline(first)}{rest}"
+    headline = _headline(first)
+    if len(headline) > _LONGEST_HEADLINE:
+        headline = f"{headline[:_LONGEST_HEADLINE]}…"
+    return f"{mark}{where} {headline}{rest}"
 
 
 def _headline(message: Message) -> str:

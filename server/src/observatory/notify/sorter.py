@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from observatory.state.outbox import DONE, MUTED, WAITING, Waiting
 MOST_AT_ONCE = 200
 # What is told again and again must not make a message longer than people read.
 _MOST_STILL = 20
-_ALONE = frozenset({Kind.ESCALATION, Kind.REMINDER, Kind.DIGEST, Kind.TEST})
+_ALONE = frozenset({Kind.INCIDENT, Kind.ESCALATION, Kind.REMINDER, Kind.DIGEST, Kind.TEST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ async def sort(rows: Rows, owner: str, at: datetime, pace: Pace, knows: Knows) -
     if not taken:
         return Sorted(0, {})
     firing = {each.id: each for each in await rows.alerts.open() if each.phase is Phase.FIRING}
-    explained = inhibition.inhibited(list(firing.values()), knows.rules(), knows.graphs)
+    # On a thread: of thousands of alerts it takes longer than the loop may be held.
+    explained = await asyncio.to_thread(inhibition.inhibited, list(firing.values()), knows.rules(), knows.graphs)
     mutes, routes = await rows.silences.living(at), knows.routes()
     made, kept_back = 0, dict[str, int]()
     for items in _batches(taken):
@@ -171,7 +173,7 @@ def _note(told: Sequence[Message], news: int, past: Past) -> str:
     """Why it is sent, in Alertmanager's words."""
     if told[0].kind is Kind.REMINDER:
         return "repeat interval elapsed"
-    if past.last_at is None:
+    if past.last_at is None or told[0].status is Status.INFO:
         return "first notification"
     if any(each.status is Status.FIRING for each in told[:news]):
         return "new alerts added"

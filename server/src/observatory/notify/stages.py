@@ -16,12 +16,12 @@ from enum import StrEnum
 
 from observatory.alerting import silences
 from observatory.model.alert import Alert, Severity
-from observatory.model.notification import Kind, Status
+from observatory.model.notification import Kind, Message, Status
 from observatory.notify.inhibition import Inhibited
 from observatory.notify.pace import Pace
 from observatory.state import SilenceRecord
 from observatory.state.deliveries import Past
-from observatory.state.outbox import MUTED, Waiting
+from observatory.state.outbox import MUTED, WAITING, Waiting
 
 
 class Fate(StrEnum):
@@ -49,10 +49,12 @@ class Route:
     Attributes:
         channel: its id.
         takes: whether a message is for it.
+        kinds: kinds of messages that it takes at all.
     """
 
     channel: str
     takes: Callable[[Waiting], bool]
+    kinds: frozenset[Kind] = frozenset(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,8 @@ def _ended(batch: Batch, look: Look) -> tuple[Batch, Decided]:
     found: dict[int, Decision] = {}
     for item in batch.items:
         alert = item.message.alert
-        late = item.state == MUTED or item.message.kind in (Kind.ESCALATION, Kind.REMINDER)
+        # What names its channels is told there once more, or by an escalation: not the first word of it.
+        late = item.state == MUTED or item.message.kind in (Kind.ESCALATION, Kind.REMINDER) or item.message.targets
         if late and alert is not None and _begins(item) and alert.id not in look.firing:
             why = f"it ended while it was muted ({item.reason})" if item.state == MUTED else "it has ended"
             found[item.id] = Decision(Fate.DROP, item.stage or "ended", why, look.at)
@@ -182,11 +185,28 @@ def _route(batch: Batch, look: Look) -> tuple[Batch, Decided]:
     channels: dict[int, tuple[str, ...]] = {}
     found: dict[int, Decision] = {}
     for item in batch.items:
-        named = tuple(each for each in item.message.targets if each in known)
-        channels[item.id] = named or tuple(each.channel for each in look.routes if each.takes(item))
+        channels[item.id] = _named(item.message, look) or _fitting(item, look)
         if not channels[item.id]:
             found[item.id] = Decision(Fate.DROP, "route", _nobody(item, known), look.at)
     return Batch(batch.items, channels), found
+
+
+def _named(message: Message, look: Look) -> tuple[str, ...]:
+    # Who is called by an escalation is called; what became of an incident goes only where that is wanted.
+    wanted = [each for each in look.routes if message.kind is not Kind.INCIDENT or Kind.INCIDENT in each.kinds]
+    known = {each.channel for each in wanted}
+    return tuple(each for each in message.targets if each in known)
+
+
+def _fitting(item: Waiting, look: Look) -> tuple[str, ...]:
+    # Those who were told of a trouble are told what became of it; nobody else needs to know.
+    if item.message.targets and item.message.kind in _ONLY_NAMED:
+        return ()
+    return tuple(each.channel for each in look.routes if each.takes(item))
+
+
+# What was told to some is not told to others because those are gone.
+_ONLY_NAMED = frozenset({Kind.ALERT, Kind.INCIDENT})
 
 
 def _nobody(item: Waiting, known: set[str]) -> str:
@@ -199,7 +219,7 @@ def _nobody(item: Waiting, known: set[str]) -> str:
 
 def _group(batch: Batch, look: Look) -> tuple[Batch, Decided]:
     """Wait a moment for company; after a message, wait longer, unless what comes is worse."""
-    items = [each for each in batch.items if each.message.kind in (Kind.ALERT, Kind.INCIDENT)]
+    items = [each for each in batch.items if each.message.kind is Kind.ALERT]
     if not items:
         return batch, {}
     rank = worst(items).rank
@@ -245,7 +265,7 @@ def _unheard(item: Waiting, told: Mapping[str, Status], look: Look) -> Decision:
     beginning = look.beginnings.get(alert_id)
     if told:
         return Decision(Fate.DROP, "deduplicate", "its end was told already", look.at)
-    if beginning is not None and beginning.state != MUTED:
+    if beginning is not None and beginning.state == WAITING:
         return Decision(Fate.HOLD, "deduplicate", "its beginning is about to be told", look.pace.again(look.at))
     why = f": {beginning.reason}" if beginning is not None and beginning.reason else ""
     return Decision(Fate.DROP, "deduplicate", f"nobody was told that it fired{why}", look.at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from observatory.alerting import Told
@@ -17,10 +17,12 @@ class Standings:
 
     Args:
         home: the environment in which Observatory speaks of itself.
+        known: ids of the channels that there are; of others nothing is told, and an alert about one ends.
     """
 
-    def __init__(self, home: str) -> None:
+    def __init__(self, home: str, known: Callable[[], Collection[str]] | None = None) -> None:
         self._home = home
+        self._known = known
         self.of: Mapping[str, Standing] = {}
 
     def learn(self, standings: Mapping[str, Standing]) -> None:
@@ -36,7 +38,8 @@ class Standings:
         """For the rule `observatory.channel`."""
         if environment != self._home:
             return ()
-        return [self._told(each, at) for each in self.of.values()]
+        known = self.of if self._known is None else self._known()
+        return [self._told(each, at) for name, each in self.of.items() if name in known]
 
     def _told(self, standing: Standing, at: datetime) -> Told:
         if not self.failing(standing.channel) or standing.failing_since is None:

@@ -34,7 +34,7 @@ def payload(delivery: Delivery, links: Links) -> bytes:
         "status": "resolved" if delivery.status is Status.RESOLVED else "firing",
         "alerts": alerts,
         "notification_reason": delivery.note,
-        "groupLabels": group if incident else {name: value for name, value in group.items() if labels.get(name)},
+        "groupLabels": {name: value for name, value in group.items() if labels.get(name)},
         "commonLabels": labels,
         "commonAnnotations": _common([each["annotations"] for each in alerts]),
         "externalURL": links.base,
@@ -76,7 +76,7 @@ def _told(message: Message, links: Links) -> dict[str, Any]:
     ended = message.status is Status.RESOLVED and alert.resolved_at is not None
     return {
         "status": "resolved" if ended else "firing",
-        "labels": _sorted(labels(alert, message.incident)),
+        "labels": _sorted(labels(alert)),
         "annotations": _sorted(_annotations(alert, message, links)),
         "startsAt": moment(alert.fired_at or alert.started_at),
         "endsAt": moment(alert.resolved_at) if ended and alert.resolved_at is not None else NEVER,
@@ -108,8 +108,11 @@ def _plain(message: Message, links: Links) -> dict[str, Any]:
     }
 
 
-def labels(alert: Alert, incident: str = "") -> dict[str, str]:
-    """An alert's labels; empty ones are left out, as Alertmanager does."""
+def labels(alert: Alert) -> dict[str, str]:
+    """An alert's labels; empty ones are left out, as Alertmanager does.
+
+    They are the alert's identity for whoever is told of it again: nothing that changes while it fires is one of them.
+    """
     told = dict(alert.labels) | {
         "alertname": alert.rule,
         "area": alert.area,
@@ -117,7 +120,6 @@ def labels(alert: Alert, incident: str = "") -> dict[str, str]:
         "member": alert.member,
         "severity": alert.severity.value,
         "service": alert.services[0] if len(alert.services) == 1 else "",
-        "incident": incident,
         OURS[0]: OURS[1],
     }
     return {name: value for name, value in told.items() if value}
@@ -132,6 +134,7 @@ def _annotations(alert: Alert, message: Message, links: Links) -> dict[str, str]
         "runbook_url": links.runbook(alert.runbook) or alert.runbook,
         "services": ", ".join(alert.services),
         "evidence": " ".join(links.evidence(each) or each for each in alert.evidence),
+        "incident": message.incident,
         "incident_url": links.incident(message.incident),
         "alert_id": alert.id,
         "since": moment(alert.started_at),

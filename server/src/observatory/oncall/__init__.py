@@ -10,10 +10,12 @@ from observatory.oncall.digests import Digests, Sources
 from observatory.oncall.escalation import Escalation, Facts, Happening, State, Step, advance, begin, simulate
 from observatory.oncall.escalator import Escalator
 from observatory.oncall.links import ACKNOWLEDGE, LASTS, Link, LinkExpired, LinkRefused
+from observatory.oncall.news import tell_taken
 from observatory.oncall.policy import Level, Policy, Target, Whom, chosen, targets
 from observatory.oncall.schedule import Override, Person, Schedule, Shift, on_call, shifts
 from observatory.oncall.signer import Signer
-from observatory.oncall.taking import Standing, acknowledge, give_back, look, note, taken
+from observatory.oncall.standing import Standing
+from observatory.oncall.taking import acknowledge, give_back, look, note, taken
 
 __all__ = [
     "ACKNOWLEDGE",
@@ -53,4 +55,5 @@ __all__ = [
     "simulate",
     "taken",
     "targets",
+    "tell_taken",
 ]

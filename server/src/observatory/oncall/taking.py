@@ -4,47 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from observatory import incidents
 from observatory.errors import InvalidRequest, NotFound
-from observatory.model.alert import Phase, Severity
+from observatory.model.alert import Phase
 from observatory.oncall import escalation
+from observatory.oncall.news import tell_taken
 from observatory.oncall.records import of_record, to_record
+from observatory.oncall.standing import Standing
 from observatory.state import Rows
 from observatory.state.oncall import Acknowledgement, Note
 
 ALERT = re.compile(r"alert:([0-9a-f]{24}):([1-9][0-9]{0,9})")
 INCIDENT = re.compile(r"incident:([0-9]{8}t[0-9]{6}-[0-9a-f]{8})")
 _MOST_MERGES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How an alert or an incident stands, for whoever may take it.
-
-    Attributes:
-        subject: `alert:<id>` or `incident:<id>`; of an incident that was merged, the one that has its alerts now.
-        environment: where.
-        severity: how urgent.
-        sentence: what it is, in words.
-        since: when it began.
-        over: whether it has ended.
-        by: who has it; empty: nobody.
-        acknowledged_at: since when.
-        reason: why they took it, in words.
-    """
-
-    subject: str
-    environment: str
-    severity: Severity
-    sentence: str
-    since: datetime
-    over: bool
-    by: str = ""
-    acknowledged_at: datetime | None = None
-    reason: str = ""
 
 
 async def look(rows: Rows, subject: str) -> Standing:
@@ -74,10 +49,13 @@ async def acknowledge(rows: Rows, subject: str, actor: str, reason: str, at: dat
     if standing.acknowledged_at is not None:
         return standing, False
     kept = await rows.acknowledgements.insert(standing.subject, standing.environment, actor, reason, at)
+    if kept is None:
+        return await look(rows, subject), False
     kind, _, name = standing.subject.partition(":")
     if kind == "incident":
         await incidents.acknowledge(rows, name, at, actor, reason)
     await rows.audit.insert(actor, f"{kind}.acknowledged", standing.subject, reason, at)
+    await tell_taken(rows, standing, actor, reason, at)
     return replace(standing, by=kept.by, acknowledged_at=kept.at, reason=kept.reason), True
 
 

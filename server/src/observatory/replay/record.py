@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from observatory.alerting import Keeper, Rule, machine
-from observatory.errors import InvalidRequest
+from observatory.errors import InvalidRequest, StoreError
+from observatory.incidents import onsets
 from observatory.model.alert import Phase
 from observatory.replay.replaying import Progress
 from observatory.replay.rounds import Rounds, Sources, untold
 from observatory.replay.span import Span
-from observatory.state import State
+from observatory.state import IncidentsWanted, State
 from observatory.store import History
 from observatory.tick import Recorder, Snapshots
 
+_MOST_INCIDENTS = 20_000
 _NEWEST = "SELECT max(Timestamp) FROM indicator_history WHERE Timestamp >= {since:DateTime('UTC')}"
 
 
@@ -41,12 +43,20 @@ class Into:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What was recorded: rounds, queries that failed, changes of phase, alerts that fired."""
+    """What was recorded.
+
+    Attributes:
+        rounds: how many moments were lived through.
+        failures: queries that failed.
+        changes, fired: changes of phase, and alerts that fired among them.
+        deviations: alerts of incidents whose first deviation was found.
+    """
 
     rounds: int
     failures: int
     changes: int
     fired: int
+    deviations: int
 
 
 async def record(
@@ -97,7 +107,34 @@ async def record(
         fired += sum(each.alert.phase is Phase.FIRING for each in found)
         if progress is not None:
             progress(done, span.rounds)
-    return Recorded(span.rounds, rounds.failures, changes, fired)
+    deviations, failed = await _deviations(sources, rules, span, listening, into.state)
+    return Recorded(span.rounds, rounds.failures + failed, changes, fired, deviations)
+
+
+async def _deviations(
+    sources: Sources, rules: Sequence[Rule], span: Span, listening: datetime, state: State
+) -> tuple[int, int]:
+    """Look for what a server finds beside its rounds; how many were found, and how many questions failed."""
+    indicators = {rule.id: getattr(rule.condition, "indicator", None) for rule in rules}
+    judged = {name: each.id for name, each in indicators.items() if each is not None}
+    async with state.reading() as rows:
+        cases = await rows.incidents.between(IncidentsWanted(since=span.since, until=span.until), _MOST_INCIDENTS)
+    found = failed = 0
+    until = span.until + timedelta(seconds=span.step_s)
+    for incident, member in ((case.incident, each) for case in cases for each in case.members):
+        if member.deviated_at is not None:
+            continue
+        where = incident.environment
+        try:
+            at = await onsets.read(member, where, judged.get, sources.reader, listening, until, span.step_s)
+        except StoreError:
+            failed += 1
+            continue
+        if at is not None:
+            found += 1
+            async with state.writing() as rows:
+                await onsets.keep(rows, incident.id, member, at)
+    return found, failed
 
 
 async def _make_room(sources: Sources, span: Span, into: Into, replace: bool) -> None:

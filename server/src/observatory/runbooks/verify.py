@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from observatory.model import Bound, Health, Indicator, Measurement, Reading, ServiceState
@@ -60,14 +60,15 @@ def indicator(
 ) -> Judged:
     """Whether every member is within the bound, and has been for as long as the check asks.
 
-    A member that is concerned and of which too little is known makes the whole unknown: that nobody trades at a venue
-    any more is not that its orders succeed again.
+    Each member that is concerned is judged by itself: that others have been well for long says nothing of it. One of
+    which too little is known makes the whole unknown: that nobody trades at a venue any more is not that its orders
+    succeed again.
 
     Args:
         check: the check.
         found: the indicator that it names.
-        readings: the indicator's newest readings; of the member concerned only, when there is one.
-        past: the steps of its history by member, oldest first, over the time that it must have been so.
+        readings: the indicator's newest readings; of the member that is asked about only, when there is one.
+        past: the steps of its history by member, oldest first, over the time that it must have been so; the same.
         concerned: members that were the trouble.
         at: the time.
     """
@@ -81,7 +82,12 @@ def indicator(
     if not well or silent:
         told = f" of {_names(silent)}" if any(silent) else ""
         return Judged(Outcome.UNKNOWN, f"{found.sentence}: too little is known{told} to tell", measured)
-    return _held(check, found, bound, past, at, measured)
+    # Of the indicator as a whole the member that is known longest tells how long.
+    whole = [point for points in past.values() for point in points]
+    each_of = [*((member, past.get(member, ())) for member in sorted(concerned)), ("", whole)]
+    judged = [_held(check, found, bound, member, points, at, measured) for member, points in each_of]
+    outcome = together(judged)
+    return next(each for each in judged if each.outcome is outcome)
 
 
 def alerts(check: Check, found: Sequence[Alert], newest: datetime | None, at: datetime) -> Judged:
@@ -103,6 +109,16 @@ def alerts(check: Check, found: Sequence[Alert], newest: datetime | None, at: da
     if ends and (passed := (at - max(ends)).total_seconds()) < check.held_s:
         return Judged(Outcome.NOT_YET, f"no alert is open, but only for {passed:.0f} s of {check.held_s} s")
     return Judged(Outcome.RECOVERED, f"no alert has been open for {check.held_s} s")
+
+
+def services(check: Check, states: Mapping[str, ServiceState], concerned: Iterable[str], at: datetime) -> Judged:
+    """Whether each service that is concerned is well; without one, that none is critical."""
+    judged = [service(check, states, each, at) for each in concerned if each in states]
+    if not judged:
+        return service(check, states, "", at)
+    outcome = together(judged)
+    measured = tuple(number for each in judged for number in each.measured)
+    return replace(next(each for each in judged if each.outcome is outcome), measured=measured)
 
 
 def service(check: Check, states: Mapping[str, ServiceState], member: str, at: datetime) -> Judged:
@@ -134,20 +150,22 @@ def _held(
     check: Check,
     found: Indicator,
     bound: Bound,
-    past: Mapping[str, Sequence[Point]],
+    member: str,
+    points: Iterable[Point],
     at: datetime,
     measured: tuple[tuple[str, Measurement], ...],
 ) -> Judged:
-    known = [point for points in past.values() for point in points if point.worst is not None]
+    told = f"{found.sentence}{f' of {member}' if member else ''}"
+    known = [point for point in points if point.worst is not None]
     if not known:
-        return Judged(Outcome.UNKNOWN, f"{found.sentence}: well now, but nothing is known of before", measured)
+        return Judged(Outcome.UNKNOWN, f"{told}: well now, but nothing is known of before", measured)
     broken = [point.at for point in known if point.worst is not None and bound.broken_by(point.worst)]
     since = max(broken) if broken else min(point.at for point in known)
     passed = max(at - since, timedelta())
     if broken or passed + _SLACK < timedelta(seconds=check.held_s):
-        told = f"{found.sentence}: within the bound, but only for {passed.total_seconds():.0f} s of {check.held_s} s"
-        return Judged(Outcome.NOT_YET, told, measured)
-    return Judged(Outcome.RECOVERED, f"{found.sentence}: not {bound} for {check.held_s} s", measured)
+        short = f"within the bound, but only for {passed.total_seconds():.0f} s of {check.held_s} s"
+        return Judged(Outcome.NOT_YET, f"{told}: {short}", measured)
+    return Judged(Outcome.RECOVERED, f"{told}: not {bound} for {check.held_s} s", measured)
 
 
 def _known(read: Reading, found: Indicator) -> bool:

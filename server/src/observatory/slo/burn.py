@@ -15,7 +15,7 @@ class Counts:
     """Events of one objective.
 
     Attributes:
-        events: by length of the window in seconds.
+        events: by length of the window in seconds; a window that was not counted is not there.
         bad: those of them that were not as promised, the same way.
         first_at: when the first event was ever seen; None when there was none.
         estimated: whether some stand for others that were sampled away.

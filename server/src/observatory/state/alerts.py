@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -172,14 +172,23 @@ class AlertRows:
         """Every change, newest first."""
         return await self._page(wanted, before, limit)
 
-    async def between(self, environment: str, since: datetime, until: datetime, most: int = 10_000) -> Sequence[Kept]:
-        """Changes of one environment in a stretch of time, oldest first."""
+    async def between(
+        self,
+        environment: str,
+        since: datetime,
+        until: datetime,
+        most: int = 10_000,
+        of: Collection[str] | None = None,
+    ) -> Sequence[Kept]:
+        """Changes of one environment in a stretch of time, oldest first; with `of`, of these fingerprints alone."""
         statement = (
             select(TransitionRow)
             .where(TransitionRow.environment == environment, TransitionRow.at >= since, TransitionRow.at < until)
             .order_by(TransitionRow.id)
             .limit(most)
         )
+        if of is not None:
+            statement = statement.where(TransitionRow.fingerprint.in_(of))
         return [row.record() for row in await self._session.scalars(statement)]
 
     async def last_change(self) -> int:

@@ -4,103 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from observatory.model.alert import Severity
-from observatory.model.notification import Attempt, DeliveryState, Message, Outcome, Status
+from observatory.model.notification import Attempt, DeliveryState, Kind, Outcome, Status
 from observatory.state import outbox
 from observatory.state.delivery_tables import AttemptRow, ChannelRow, DeliveredAlertRow, DeliveryRow
+from observatory.state.delivery_values import Asked, Delivery, GivenUp, Past, Standing
 
 _QUEUED, _SENT = DeliveryState.QUEUED.value, DeliveryState.SENT.value
 _FAILED, _SUPPRESSED = DeliveryState.FAILED.value, DeliveryState.SUPPRESSED.value
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One notification to one channel, or the note that none was sent.
-
-    Attributes:
-        key: names it for ever; goes out with it, so that a repetition is known as one.
-        channel: id of the channel; empty when nobody was told.
-        kind, environment, grouping, severity, status: as of its messages; the worst, if they differ.
-        state: where it stands.
-        stage, reason: which stage suppressed, put off or ended it, and why in words.
-        created_at: when it was written down.
-        due_at: when it is tried next.
-        messages: what it tells, oldest first.
-        note: why it is sent: first notification, new alerts added, ...
-        id: counts up; 0 before it is kept.
-        attempts: how often it was tried.
-        sent_at: when the other side took it; None before that.
-    """
-
-    key: str
-    channel: str
-    kind: str
-    environment: str
-    grouping: str
-    severity: Severity
-    status: Status
-    state: DeliveryState
-    stage: str
-    reason: str
-    created_at: datetime
-    due_at: datetime
-    messages: tuple[Message, ...]
-    note: str = ""
-    id: int = 0
-    attempts: int = 0
-    sent_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Which deliveries are asked for; an empty field asks for all."""
-
-    environment: str = ""
-    channel: str = ""
-    fingerprint: str = ""
-    kind: str = ""
-    states: tuple[str, ...] = ()
-    stage: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a channel does.
-
-    Attributes:
-        channel: its id.
-        failures: attempts that failed since the last that did not.
-        failing_since: when the first of them failed; None when there are none.
-        sent_at, failed_at: newest attempt that ended so.
-        error: what the newest failed one said.
-        given_up: messages that were given up since the last one that was delivered.
-    """
-
-    channel: str
-    failures: int = 0
-    failing_since: datetime | None = None
-    sent_at: datetime | None = None
-    failed_at: datetime | None = None
-    error: str = ""
-    given_up: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What a grouping was told before, by channel: alert ids with what was said last, and when the last was made."""
-
-    told: Mapping[str, Mapping[str, Status]] = field(default_factory=dict)
-    last_at: datetime | None = None
-    worst: Severity | None = None
+__all__ = ["Asked", "Delivery", "DeliveryRows", "GivenUp", "Past", "Standing", "record"]
 
 
 class DeliveryRows:
@@ -202,7 +122,10 @@ class DeliveryRows:
         newest = (
             await self._session.execute(
                 select(func.max(DeliveryRow.created_at), func.max(DeliveryRow.urgency)).where(
-                    DeliveryRow.grouping == grouping, DeliveryRow.state.in_(alive)
+                    DeliveryRow.grouping == grouping,
+                    DeliveryRow.state.in_(alive),
+                    # That somebody took a trouble, or was reminded of it, holds up no news of it.
+                    DeliveryRow.kind == Kind.ALERT.value,
                 )
             )
         ).one()
@@ -220,12 +143,9 @@ class DeliveryRows:
 
     async def sent_since(self, channel: str, since: datetime) -> int:
         """How many attempts to send to a channel there were after a time."""
-        statement = (
-            select(func.count())
-            .select_from(AttemptRow)
-            .join(DeliveryRow, DeliveryRow.id == AttemptRow.delivery)
-            .where(DeliveryRow.channel == channel, AttemptRow.at > since)
-        )
+        # Asked of each attempt of the last minute: joined, SQLite would go through all that the channel ever sent.
+        of = select(DeliveryRow.channel).where(DeliveryRow.id == AttemptRow.delivery).scalar_subquery()
+        statement = select(func.count()).select_from(AttemptRow).where(AttemptRow.at > since, of == channel)
         return int((await self._session.scalars(statement)).one())
 
     async def waiting(self, channel: str) -> int:
@@ -275,15 +195,33 @@ class DeliveryRows:
         return {row.channel: _standing(row) for row in rows}
 
     async def last_told(self, alert_ids: Iterable[str]) -> Mapping[str, datetime]:
-        """When each of some alerts was told last, or is about to be."""
+        """When each of some alerts was told last, is about to be, or was to be by a channel that gave up."""
+        # One channel that gives up again and again must not put off the reminders of the others.
+        counts = or_(DeliveryRow.state.in_((_QUEUED, _SENT)), DeliveryRow.kind == Kind.REMINDER.value)
+        told = (func.max(case((counts, DeliveryRow.created_at))), func.max(DeliveryRow.created_at))
         statement = (
-            select(DeliveredAlertRow.alert, func.max(DeliveryRow.created_at))
+            select(DeliveredAlertRow.alert, *told)
             .join(DeliveryRow, DeliveryRow.id == DeliveredAlertRow.delivery)
-            .where(DeliveredAlertRow.alert.in_(list(alert_ids)), DeliveryRow.state.in_((_QUEUED, _SENT)))
+            .where(DeliveredAlertRow.alert.in_(list(alert_ids)), DeliveryRow.state.in_((_QUEUED, _SENT, _FAILED)))
             .group_by(DeliveredAlertRow.alert)
         )
-        found: dict[str, datetime] = {row[0]: row[1] for row in (await self._session.execute(statement)).all()}
-        return found
+        return {row[0]: row[1] or row[2] for row in (await self._session.execute(statement)).all()}
+
+    async def given_up(self, since: datetime) -> Sequence[GivenUp]:
+        """Of which alerts a channel gave up to tell that they fire; not what the other side refused for good."""
+        refused = select(AttemptRow.id).where(
+            AttemptRow.delivery == DeliveryRow.id, AttemptRow.result == Outcome.REFUSED.value
+        )
+        # One that was given up is due no more: the column says when that was.
+        times = (func.max(DeliveryRow.due_at), func.count())
+        statement = (
+            select(DeliveredAlertRow.alert, DeliveredAlertRow.channel, *times)
+            .join(DeliveryRow, DeliveryRow.id == DeliveredAlertRow.delivery)
+            .where(DeliveryRow.state == _FAILED, DeliveryRow.due_at > since, ~refused.exists())
+            .where(DeliveredAlertRow.status == Status.FIRING.value)
+            .group_by(DeliveredAlertRow.alert, DeliveredAlertRow.channel)
+        )
+        return [GivenUp(*row) for row in (await self._session.execute(statement)).all()]
 
     async def of_grouping(self, grouping: str) -> frozenset[str]:
         """Ids of the alerts that were told in a grouping, or are about to be."""

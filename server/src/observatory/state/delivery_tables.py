@@ -67,7 +67,11 @@ class AttemptRow(Table):
     """Table `delivery_attempts`."""
 
     __tablename__ = "delivery_attempts"
-    __table_args__ = (Index("ix_delivery_attempts_delivery", "delivery"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("ix_delivery_attempts_delivery", "delivery"),
+        Index("ix_delivery_attempts_at", "at"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     delivery: Mapped[int] = mapped_column(BigInteger())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -90,19 +90,24 @@ class ForeignRows:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def keep(self, alerts: Iterable[ForeignAlert]) -> None:
-        """Keep what was told last of each. What began earlier than the alert that is known is old news."""
+    async def keep(self, alerts: Sequence[ForeignAlert]) -> int:
+        """Keep what was told last of each; returns how many are new. What began before what is known is old news."""
+        rows = await self._known({each.fingerprint for each in alerts})
+        before = len(rows)
         for alert in alerts:
-            row = await self._row(alert.environment, alert.fingerprint)
+            name = (alert.environment, alert.fingerprint)
+            row = rows.get(name)
             if row is not None and row.starts_at > alert.starts_at:
                 continue
-            row = row or ForeignRow(environment=alert.environment, fingerprint=alert.fingerprint)
+            if row is None:
+                row = rows[name] = ForeignRow(environment=alert.environment, fingerprint=alert.fingerprint)
             row.severity, row.member, row.firing = alert.severity.value, alert.member, alert.firing
             row.starts_at, row.ends_at, row.seen_at = alert.starts_at, alert.ends_at, alert.seen_at
             told = {"sentence": alert.sentence, "labels": dict(alert.labels), "link": alert.link}
             row.told = json.dumps(told, ensure_ascii=False)
             self._session.add(row)
-            await self._session.flush()
+        await self._session.flush()
+        return len(rows) - before
 
     async def heard(self, environment: str, after: datetime) -> Sequence[ForeignAlert]:
         """Those of one environment that were told after a time."""
@@ -121,8 +126,6 @@ class ForeignRows:
         """Delete those that were told last before a time."""
         await self._session.execute(delete(ForeignRow).where(ForeignRow.seen_at < before))
 
-    async def _row(self, environment: str, fingerprint: str) -> ForeignRow | None:
-        statement = select(ForeignRow).where(
-            ForeignRow.environment == environment, ForeignRow.fingerprint == fingerprint
-        )
-        return (await self._session.scalars(statement)).one_or_none()
+    async def _known(self, fingerprints: Collection[str]) -> dict[tuple[str, str], ForeignRow]:
+        found = await self._session.scalars(select(ForeignRow).where(ForeignRow.fingerprint.in_(fingerprints)))
+        return {(row.environment, row.fingerprint): row for row in found}

@@ -106,7 +106,7 @@ class IncidentChangeRow(Table):
             self.alert,
             self.actor,
             self.reason,
-            None if self.move is None else _move(json.loads(self.move)),
+            None if self.move is None else decode_move(self.move),
         )
 
 
@@ -158,6 +158,11 @@ def decode(text: str) -> Case:
     return _of_case(json.loads(text))
 
 
+def decode_move(text: str) -> Move:
+    """The merge or split of a JSON text that `change` wrote."""
+    return _move(json.loads(text))
+
+
 def _case(case: Case) -> dict[str, Any]:
     return {"incident": _plain(case.incident), "members": [_plain(each) for each in case.members]}
 
@@ -200,7 +205,8 @@ def _plain(value: Incident | Member) -> dict[str, Any]:
 def _known(kind: type[Incident | Member], plain: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for each in fields(kind):
-        value = plain[each.name]
+        # Texts of an older server have fewer fields.
+        value = plain.get(each.name)
         if each.name.endswith("_at") and value is not None:
             value = datetime.fromisoformat(value)
         found[each.name] = tuple(value) if isinstance(value, list) else value

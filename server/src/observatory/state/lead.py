@@ -123,13 +123,7 @@ class Lead:
                 while self.leads and not doing.done():
                     await self._clock.sleep(_LOOK_S)
             finally:
-                doing.cancel()
-                try:
-                    await doing
-                except asyncio.CancelledError:
-                    pass
-                except Exception:
-                    _log.exception("work of the one that leads failed, and begins again")
+                await _ended(doing)
             await self._clock.sleep(_LOOK_S)
 
     def _dead(self, seen: LeaseRecord, now_s: float) -> bool:
@@ -147,3 +141,19 @@ class Lead:
                 await rows.leases.release(self._name, self._me, term, self._clock.now())
         except StateError:
             _log.warning("the lease could not be let go of: the next server waits for it", exc_info=True)
+
+
+async def _ended(doing: asyncio.Task[object]) -> None:
+    """Break work off and wait until it has ended; whoever breaks us off meanwhile has it after that."""
+    doing.cancel()
+    ours: asyncio.CancelledError | None = None
+    while not doing.done():
+        try:
+            await asyncio.wait([doing])
+        except asyncio.CancelledError as error:
+            ours = error
+    failure = None if doing.cancelled() else doing.exception()
+    if failure is not None:
+        _log.error("work of the one that leads failed, and begins again", exc_info=failure)
+    if ours is not None:
+        raise ours

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from observatory.state.oncall_tables import (
@@ -103,20 +104,15 @@ class AcknowledgementRows:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def insert(self, subject: str, environment: str, by: str, reason: str, at: datetime) -> Acknowledgement:
-        """Keep that somebody took something."""
-        row = AcknowledgementRow(
-            subject=subject,
-            environment=environment,
-            at=at,
-            by=by,
-            reason=reason[:LONGEST_REASON],
-            ended_by="",
-            ended_why="",
-        )
-        self._session.add(row)
-        await self._session.flush()
-        return _acknowledgement(row)
+    async def insert(
+        self, subject: str, environment: str, by: str, reason: str, at: datetime
+    ) -> Acknowledgement | None:
+        """Keep that somebody took something; None when somebody else has it, perhaps since a moment ago."""
+        told = {"subject": subject, "environment": environment, "at": at, "by": by, "reason": reason[:LONGEST_REASON]}
+        dialect = postgresql if self._session.get_bind().dialect.name == "postgresql" else sqlite
+        made = dialect.insert(AcknowledgementRow).values(**told, ended_by="", ended_why="")
+        row = (await self._session.scalars(made.on_conflict_do_nothing().returning(AcknowledgementRow))).one_or_none()
+        return None if row is None else _acknowledgement(row)
 
     async def end(self, acknowledgement_id: int, by: str, why: str, at: datetime) -> Acknowledgement | None:
         """End one that holds; None when there is none with this id."""
@@ -237,6 +233,11 @@ class OncallRows:
         row.started_at, row.told = record.started_at, json.dumps(record.told, ensure_ascii=False)
         self._session.add(row)
         await self._session.flush()
+
+    async def forget_escalations(self, before: datetime) -> None:
+        """Delete those that began before a time and have ended."""
+        ended = EscalationRow.state.not_in(_LIVING)
+        await self._session.execute(delete(EscalationRow).where(ended, EscalationRow.started_at < before))
 
     async def link_key(self, now: datetime) -> bytes:
         """The key that links are signed with, made at the first time."""

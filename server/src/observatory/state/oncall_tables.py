@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, String, Text, UniqueConstraint
+from sqlalchemy import Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from observatory.state.schema import Key, Table, UtcTime
+
+_HOLDS = text("ended_at IS NULL")
 
 
 class AcknowledgementRow(Table):
@@ -17,6 +19,8 @@ class AcknowledgementRow(Table):
     __table_args__ = (
         Index("ix_acknowledgements_subject", "subject"),
         Index("ix_acknowledgements_ended_at", "ended_at"),
+        # The first one has it, also when two take it at once by two servers.
+        Index("ix_acknowledgements_holding", "subject", unique=True, sqlite_where=_HOLDS, postgresql_where=_HOLDS),
         {"sqlite_autoincrement": True},
     )
 

@@ -20,7 +20,7 @@ from observatory.store.facts import FactTable, FactView
 from observatory.store.history import History
 from observatory.store.insert import Writer
 from observatory.store.migrations import lay_views, migrate
-from observatory.store.query import Reader
+from observatory.store.query import Reader, ask
 from observatory.store.retention import Retention, retain
 from observatory.store.views import Limits
 
@@ -101,10 +101,7 @@ class Store:
             StoreError: if the store refuses it.
         """
         with self._controlling:
-            try:
-                return self._control.query(sql).result_rows
-            except ClickHouseError as error:
-                raise StoreError(str(error)) from error
+            return ask(self._control, sql).rows
 
     def close(self) -> None:
         """Close every connection; the embedded engine ends with the last of them."""

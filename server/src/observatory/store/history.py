@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from observatory.errors import StoreError
+from observatory.store.query import ask
 
 FINEST_S = 10
 ROLLED_S = (60, 3_600)
@@ -119,11 +120,8 @@ class History:
         self._client.close()
 
     def _rolled_until(self, into: int) -> datetime:
-        try:
-            with self._lock:
-                ((newest,),) = self._client.query(_NEWEST, parameters={"into": into}).result_rows
-        except ClickHouseError as error:
-            raise StoreError(str(error)) from error
+        with self._lock:
+            ((newest,),) = ask(self._client, _NEWEST, {"into": into}).rows
         found: datetime = newest.astimezone(UTC)
         return found + timedelta(seconds=into) if found.year > 1970 else found
 

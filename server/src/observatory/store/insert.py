@@ -13,6 +13,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 from observatory.errors import MalformedBody, StoreError
 from observatory.otlp.frames import all_marked
 from observatory.otlp.signals import Signal, schema
+from observatory.store.query import ask
 from observatory.store.views import FOREIGN, comment
 from observatory_sdk.conventions import common
 
@@ -90,10 +91,11 @@ class Writer:
                 self._insert_from_file(batch)
             else:
                 self._insert_over_wire(batch)
-            found = self._client.query(
+            found = ask(
+                self._client,
                 "SELECT Items, Rejected FROM ingest_batches WHERE Batch = {batch:String} LIMIT 1",
-                parameters={"batch": batch.id},
-            ).result_rows
+                {"batch": batch.id},
+            ).rows
         except ClickHouseError as error:
             if _malformed(error, batch):
                 raise MalformedBody(f"not a request of {batch.signal}") from error

@@ -6,6 +6,7 @@ import asyncio
 import queue
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from observatory.errors import StoreError
 from observatory.selfwatch import Selfwatch
 
-# An answer that a limit cut off is decoded up to there and a little further, which ends in one of these.
+# An answer whose end is missing is decoded up to there and a little further, which ends in one of these.
 _CUT_OFF = (UnicodeDecodeError, MemoryError, EOFError, IndexError)
 
 
@@ -34,6 +35,34 @@ class Rows:
     def dicts(self) -> list[dict[str, Any]]:
         """Each row by column name."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+def ask(client: Client, sql: str, parameters: Mapping[str, object] | None = None) -> Rows:
+    """Run one SELECT on a connection that nobody else uses meanwhile.
+
+    What a query had written when it failed (a limit was reached, say) stays in the embedded engine's connection, and
+    would stand in front of the next query's answer: wrong numbers, silently. So a connection is emptied after a failure
+    (docs/decisions/0038-connections-are-emptied.md).
+
+    Raises:
+        StoreError: if the store refuses the query, or a limit is reached.
+    """
+    try:
+        result = client.query(sql, parameters=dict(parameters or {}))
+        # Rows are decoded only when they are asked for, from what the connection still holds: so before it is free.
+        return Rows(tuple(result.column_names), cast(Sequence[tuple[Any, ...]], result.result_rows))
+    except ClickHouseError as error:
+        _empty(client)
+        raise StoreError(str(error)) from error
+    except _CUT_OFF as error:
+        _empty(client)
+        raise StoreError("the answer was cut off by a limit of time or memory") from error
+
+
+def _empty(client: Client) -> None:
+    """Let a throwaway query carry away what a failed one left behind."""
+    with suppress(ClickHouseError):
+        client.raw_query("SELECT 1", fmt="TabSeparated")
 
 
 class Reader:
@@ -71,12 +100,10 @@ class Reader:
     def _read(self, sql: str, parameters: dict[str, object]) -> Rows:
         client = self._free.get()
         try:
-            result = client.query(sql, parameters=parameters)
-            # Rows are decoded only when they are asked for, from what the connection still holds: so before it is free.
-            rows = Rows(tuple(result.column_names), cast(Sequence[tuple[Any, ...]], result.result_rows))
-        except (ClickHouseError, *_CUT_OFF) as error:
+            rows = ask(client, sql, parameters)
+        except StoreError:
             self._selfwatch.reads.labels(result="failed").inc()
-            raise StoreError(str(error)) from error
+            raise
         finally:
             self._free.put(client)
         self._selfwatch.reads.labels(result="answered").inc()

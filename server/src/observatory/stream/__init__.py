@@ -1,5 +1,7 @@
-"""What changes, as it changes: changes of alerts and of health, for pages and programs that listen."""
+"""What changes, as it changes: alerts, health, log records and traces, for pages and programs that listen."""
 
-from observatory.stream.feed import TOPICS, Event, Feed, TooMany
+from observatory.stream.event import Event, TooMany
+from observatory.stream.feed import TOPICS, Feed
+from observatory.stream.tail import LogTail, Tails, TraceTail, merged
 
-__all__ = ["TOPICS", "Event", "Feed", "TooMany"]
+__all__ = ["TOPICS", "Event", "Feed", "LogTail", "Tails", "TooMany", "TraceTail", "merged"]

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from observatory.clock import Clock
-from observatory.errors import Overloaded
 from observatory.state import State
 from observatory.state.alerts import Kept
+from observatory.stream.event import Event, TooMany
+from observatory.stream.tail import Tails
 from observatory.tick import Snapshots
 
 TOPICS = ("alerts", "health")
@@ -24,25 +24,6 @@ _AT_ONCE = 100
 # Another server may have made the change: nobody wakes us then.
 _LOOK_S = 1.0
 _ALIVE_S = 15.0
-
-
-class TooMany(Overloaded):
-    """As many listen as are allowed to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that changed.
-
-    Attributes:
-        topic: one of `TOPICS`; empty: nothing changed for a while, and the listener is told that we are alive.
-        number: of a change of an alert; None for everything else.
-        told: what it is, as JSON values.
-    """
-
-    topic: str
-    number: int | None
-    told: Mapping[str, Any]
 
 
 class Feed:
@@ -65,6 +46,7 @@ class Feed:
         self._changed = asyncio.Event()
         self._ended = False
         self.listeners = 0
+        self.tails = Tails(clock)
 
     def wake(self) -> None:
         """Something has changed. Call it once that is committed."""
@@ -74,6 +56,7 @@ class Feed:
     def end(self) -> None:
         """The server stops: everybody is let go."""
         self._ended = True
+        self.tails.end()
         self.wake()
 
     def expect_room(self) -> None:

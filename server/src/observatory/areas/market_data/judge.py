@@ -15,8 +15,9 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
+from observatory.areas.market_data.faults import Fault, of_candles
 from observatory.areas.market_data.frames import FeedVerdict, judged
-from observatory.areas.market_data.values import first, number, seconds
+from observatory.areas.market_data.values import EXCHANGE, SYMBOL, TIME, TRADES, VOLUME, first, number, row_of, seconds
 
 # A chance below this that a venue simply had no trade: then the candle is lost.
 RARE = 0.05
@@ -66,11 +67,13 @@ def candles(rows: Iterable[Row], step: float | str | timedelta) -> list[MissingC
 
     A minute without a candle may be a minute without a trade. Where another venue traded the symbol then, the chance
     that this one did not is taken from how often it has a candle otherwise: below 5 % the data is lost. A candle of
-    volume 0 is judged alike: some venues and libraries make flat ones up.
+    volume 0 is judged alike: some venues and libraries make flat ones up. Without another venue of the symbol a run is
+    lost when so many empty candles in a row are not expected once in all the time, by how often the venue has none.
 
     Args:
-        rows: mappings with `time` (or `timestamp`, `start`, `open_time`), `exchange` (or `venue`), `symbol` (or `pair`)
-            and where known `volume` or `trades`; or sequences as of ccxt (time, open, high, low, close, volume).
+        rows: mappings with `time` (or `timestamp`, `start`, `open_time`, `t`, `ts`, ...), `exchange` (or `venue`),
+            `symbol` (or `pair`) and where known `volume` (or `v`) or `trades`; or sequences as of ccxt (time, open,
+            high, low, close, volume).
         step: length of a candle: seconds, `1m`, or a timedelta.
 
     Returns:
@@ -90,12 +93,30 @@ def candles(rows: Iterable[Row], step: float | str | timedelta) -> list[MissingC
     return [found for symbol in sorted(by_symbol) for found in _of_symbol(symbol, by_symbol[symbol], step_s)]
 
 
+def faults(rows: Iterable[Row], step: float | str | timedelta) -> list[Fault]:
+    """Find what is wrong with the candles that are there: duplicates, disorder, off the grid, impossible values.
+
+    Args:
+        rows: as of `candles`, with `open`, `high`, `low`, `close` (or `o`, `h`, `l`, `c`) where known.
+        step: length of a candle: seconds, `1m`, or a timedelta.
+
+    Returns:
+        Each fault with its row's place, in the order given; a row may have several.
+
+    Raises:
+        ValueError: the step is no length above 0.
+    """
+    return of_candles(rows, _step_s(step))
+
+
 def feed(frames: Iterable[Mapping[str, Any]]) -> list[FeedVerdict]:
-    """Judge recorded frames of feeds: latency, clock, sequence, and whether each feed is quiet or broken.
+    """Judge recorded frames of feeds: latency, clock, sequence, bad values, and whether each is quiet or broken.
 
     Args:
         frames: mappings with `exchange`, `symbol` and `received`, in the order in which they were received; where known
-            `event` (the venue's time), `sequence` (counts by 1), `price` and `connection` (any name of the connection).
+            `event` (the venue's time), `sequence` (counts by 1), `price`, `size`, `bid`, `ask` and `connection` (any
+            name of the connection). Usual other names are known too (`recv_ts`, `seq`, `E`, `p`, `q`, ...). Without a
+            receipt the venue's time stands for it.
 
     Returns:
         A verdict for each exchange and symbol, as of the newest receipt of all. Frames without a receipt are left out.
@@ -118,14 +139,12 @@ def _step_s(step: float | str | timedelta) -> float:
 
 def _candle(row: Row) -> tuple[str, str, float, float] | None:
     """Exchange, symbol, start and activity; activity is 1 when nothing says how much was traded."""
-    if not isinstance(row, Mapping):
-        row = dict(zip(("time", "open", "high", "low", "close", "volume"), row, strict=False))
-    at_s = seconds(first(row, "time", "timestamp", "start", "open_time", "t"))
+    row = row_of(row)
+    at_s = seconds(first(row, *TIME))
     if at_s is None:
         return None
-    activity = number(first(row, "trades", "count", "volume", "v"))
-    exchange = str(first(row, "exchange", "exchange.id", "venue") or "")
-    symbol = str(first(row, "symbol", "pair", "market_data.symbol") or "")
+    activity = number(first(row, *TRADES, *VOLUME))
+    exchange, symbol = str(first(row, *EXCHANGE) or ""), str(first(row, *SYMBOL) or "")
     return exchange, symbol, at_s, 1.0 if activity is None else activity
 
 
@@ -153,7 +172,10 @@ def _judge(
     beside = [slot for slot in range(begin, last + 1) if slot not in missing and _any(others, slot)]
     had = sum(bool(own.get(slot)) for slot in beside)
     busy = sum(_any(others, slot) for slot in slots)
-    verdict, probability, reason = _verdict(len(others), traded, busy, had, len(beside))
+    if others:
+        verdict, probability, reason = _verdict(traded, busy, had, len(beside))
+    else:
+        verdict, probability, reason = _alone(own, begin, last, len(slots))
     return MissingCandles(
         exchange=exchange,
         symbol=symbol,
@@ -171,11 +193,17 @@ def _any(others: Mapping[str, Mapping[int, float]], slot: int) -> bool:
     return any(found.get(slot) for found in others.values())
 
 
-def _verdict(
-    others: int, traded: Sequence[str], busy: int, had: int, beside: int
-) -> tuple[CandleVerdict, float | None, str]:
-    if not others:
-        return CandleVerdict.UNKNOWN, None, "no other venue of the symbol bears witness"
+def _alone(own: Mapping[int, float], begin: int, last: int, run: int) -> tuple[CandleVerdict, float | None, str]:
+    """By how often the venue itself has none: would so many in a row be expected once in all the time?"""
+    slots = last - begin + 1
+    empty = slots - sum(map(bool, own.values()))
+    expected = slots * ((empty + 0.5) / (slots + 1)) ** run
+    if slots - empty >= LEAST_CANDLES and expected < RARE:
+        return CandleVerdict.DATA_LOST, expected, f"{run} in a row, and it seldom has none"
+    return CandleVerdict.UNKNOWN, None, "no other venue of the symbol bears witness"
+
+
+def _verdict(traded: Sequence[str], busy: int, had: int, beside: int) -> tuple[CandleVerdict, float | None, str]:
     if not traded:
         return CandleVerdict.NOTHING_TRADED, 1.0, "no other venue traded the symbol then either"
     where = " and ".join(traded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -82,7 +83,10 @@ class Channel:
     def takes(self, item: Waiting) -> bool:
         """Whether a message that names no channel is for this one."""
         message, alert = item.message, item.message.alert
-        if message.kind not in self.kinds or message.severity not in self.severities:
+        if message.kind not in self.kinds:
+            return False
+        # A digest is of no urgency, and told to whoever asks for digests.
+        if message.kind is not Kind.DIGEST and message.severity not in self.severities:
             return False
         if self.environments and message.environment not in self.environments:
             return False
@@ -97,8 +101,9 @@ class Channel:
 
     def scrub(self, text: str) -> str:
         """A text without this channel's secrets."""
+        # Services write what they repeat as they like: in small letters as well.
         for secret in self.secrets:
-            text = text.replace(secret, "***")
+            text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
         return text
 
 

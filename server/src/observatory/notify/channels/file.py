@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -23,6 +23,8 @@ from observatory.notify.channels.webhook import Webhook
 
 MOST_BYTES = 1 << 20
 MOST_CHANNELS = 100
+# What services put between the parts of their paths.
+_BETWEEN = re.compile(r"[/:@,;]")
 _PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 Text = Annotated[str, Field(max_length=2_048)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -108,10 +110,14 @@ def _channel(told: Any, place: int, tools: Tools, clock: Clock) -> Channel:
         environments=frozenset(entry.environments),
         rules=entry.rules,
         areas=frozenset(entry.areas),
-        kinds=frozenset((*entry.kinds, Kind.TEST)),
+        kinds=frozenset((*entry.kinds, Kind.TEST)) - _NOT_FOR.get(entry.kind, frozenset()),
         per_minute=entry.per_minute,
         secrets=filled.secrets,
     )
+
+
+# An Alertmanager keeps alerts: that somebody took one would be an alert of its own there.
+_NOT_FOR: Mapping[str, frozenset[Kind]] = {"alertmanager": frozenset({Kind.INCIDENT})}
 
 
 def _fill(entry: Entry) -> _Filled:
@@ -134,10 +140,20 @@ def _placed(text: str, values: Mapping[str, str], field: str) -> str:
 def _hidden(url: str, values: list[str]) -> tuple[str, ...]:
     """What must not show up: secrets, the address, and the parts of it in which people put secrets."""
     parts = urlsplit(url)
-    found = {url, parts.path, parts.query, parts.password or "", *values}
-    found |= {quote(each, safe="") for each in values}
+    found = {url, parts.path, parts.query, parts.netloc, *values, *_pieces(parts)}
+    found |= {form for each in found for form in (quote(each, safe=""), unquote(each))}
     # The longest first: a secret within another must not leave the rest of that one behind.
     return tuple(sorted((each for each in found if len(each.strip("/")) >= LEAST_SCRUBBED), key=len, reverse=True))
+
+
+def _pieces(parts: SplitResult) -> set[str]:
+    """Users, passwords, and tokens between slashes, in the query and, where a service has no host, in its place."""
+    user, _, host = parts.netloc.rpartition("@")
+    found = {*user.split(":"), *_BETWEEN.split(parts.path), *_BETWEEN.split(parts.fragment)}
+    found |= {value for _, value in parse_qsl(parts.query, keep_blank_values=True)}
+    # Where something is sent to is no secret, and errors should name it; a token has no dots.
+    found |= {each for each in host.split(":") if "." not in each and each != "localhost" and not each.isdecimal()}
+    return found
 
 
 def _shown(url: str) -> str:

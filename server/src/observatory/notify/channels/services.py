@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import copy
 import html
 import logging
 import threading
@@ -15,6 +15,7 @@ from observatory.model.alert import Severity
 from observatory.model.notification import Outcome, Status
 from observatory.notify import render
 from observatory.notify.channels.channel import Sent, Tools
+from observatory.notify.channels.threads import Threads
 from observatory.state.deliveries import Delivery
 
 _KINDS = {
@@ -23,6 +24,8 @@ _KINDS = {
     Severity.INFO: apprise.NotifyType.INFO,
 }
 _MAIL = ("mailto", "mailtos")
+_LONGEST_OF_TARGET = 120
+_MOST_HALF_TOLD = 100
 
 
 class AddressUnknown(ValueError):
@@ -81,6 +84,9 @@ class Service:
             raise AddressUnknown("url: Apprise does not know such an address")
         self._service: Any = made
         self._tools = tools
+        self._threads = Threads(tools.timeout_s)
+        # By message which targets took it, while some did not; one thread at a time touches it.
+        self._took: dict[str, set[int]] = {}
         # A message that is too long is cut, and says where to find the rest: ten messages are not one.
         self._service.overflow_mode = apprise.OverflowMode.TRUNCATE
         self._service.socket_connect_timeout = min(tools.timeout_s, 5.0)
@@ -101,25 +107,53 @@ class Service:
         self._service.notify_url = f"{base_url}/bot"
 
     async def send(self, delivery: Delivery) -> Sent:
-        """Send it in a thread of its own: Apprise waits."""
+        """Send it in a thread of its own: Apprise waits. Each target is told once, however often it is tried."""
         text = render.text(delivery, self._tools.links)
         kind = _KINDS[delivery.severity]
         if delivery.status is Status.RESOLVED:
             kind = apprise.NotifyType.SUCCESS
-        try:
-            async with asyncio.timeout(self._tools.timeout_s):
-                return await asyncio.to_thread(self._send, text, kind, delivery)
-        except TimeoutError:
-            return Sent(Outcome.FAILED, f"not sent within {self._tools.timeout_s:g} s")
+        return await self._threads.run(delivery.key, lambda: self._send(text, kind, delivery))
 
     def _send(self, text: render.Text, kind: apprise.NotifyType, delivery: Delivery) -> Sent:
         body, form = text.body, apprise.NotifyFormat.TEXT
         if self._service.protocol in _MAIL or self._service.secure_protocol in _MAIL:
             body, form = text.html or _page(text.body), apprise.NotifyFormat.HTML
             self._service.headers["X-Observatory-Key"] = delivery.key
+        told = {"body": body, "title": text.title, "notify_type": kind, "body_format": form}
+        targets = self._targets()
+        if len(targets) < 2:
+            return self._notify(self._service, told)
+        sent = self._each(targets, self._took.pop(delivery.key, set()), told)
+        if sent[1].outcome is not Outcome.SENT:
+            self._took[delivery.key] = sent[0]
+            if len(self._took) > _MOST_HALF_TOLD:
+                del self._took[next(iter(self._took))]
+        return sent[1]
+
+    def _targets(self) -> list[Any]:
+        found = getattr(self._service, "targets", None)
+        return list(found) if isinstance(found, list) else []
+
+    def _each(self, targets: list[Any], took: set[int], told: dict[str, Any]) -> tuple[set[int], Sent]:
+        """One after the other: those that took it are not told again when another one failed."""
+        failed = list[str]()
+        for nth, target in enumerate(targets):
+            if nth in took:
+                continue
+            alone = copy.copy(self._service)
+            alone.targets = [target]
+            sent = self._notify(alone, told)
+            if sent.outcome is Outcome.SENT:
+                took.add(nth)
+            else:
+                failed.append(f"target {nth + 1}: {sent.detail[:_LONGEST_OF_TARGET]}")
+        how = f"{len(took)} of {len(targets)} targets took it"
+        return took, Sent(Outcome.FAILED, "; ".join([how, *failed])) if failed else Sent(Outcome.SENT, how)
+
+    def _notify(self, service: Any, told: dict[str, Any]) -> Sent:
         _said.start()
         try:
-            took = self._service.notify(body=body, title=text.title, notify_type=kind, body_format=form)
+            took = service.notify(**told)
         except Exception as error:
             # A hundred services by other hands: none of them may end the loop.
             took = False
@@ -128,7 +162,17 @@ class Service:
             heard = _said.end()
         if took:
             return Sent(Outcome.SENT, f"{self.where} took it")
-        return Sent(Outcome.FAILED, heard[:300] or f"{self.where} did not take it")
+        # Of a service that keeps its targets in a way of its own nobody can say which of them took it.
+        some = f" ({len(service)} targets, some may have it)" if _several(service) else ""
+        return Sent(Outcome.FAILED, (heard[:300] or f"{self.where} did not take it") + some)
+
+
+def _several(service: Any) -> bool:
+    try:
+        return len(service) > 1
+    except Exception:
+        # Not every service can count them before it was used.
+        return False
 
 
 def _page(body: str) -> str:

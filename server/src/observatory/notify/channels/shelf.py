@@ -51,7 +51,7 @@ class Channels:
 
     def routes(self) -> tuple[Route, ...]:
         """Who takes what."""
-        return tuple(Route(each.id, each.takes) for each in self.all)
+        return tuple(Route(each.id, each.takes, each.kinds) for each in self.all)
 
     def find(self, channel: str) -> Channel | None:
         """One of them; None when there is none of that name."""

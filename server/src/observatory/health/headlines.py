@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from observatory.api.figures import UNKNOWN, figure, label
+from observatory.health.figures import UNKNOWN, figure, label
 
 _FIRST = 4
 
