@@ -38,8 +38,8 @@ class Source(Protocol):
     async def newest(self, since_ns: int, until_ns: int) -> Mapping[str, int]:
         """By id the time in ns of what fits, the newest, at most `MOST_SEEN`."""
 
-    async def told(self, ids: Mapping[str, int]) -> Sequence[Mapping[str, Any]]:
-        """These as JSON values, oldest first."""
+    async def told(self, ids: Mapping[str, int]) -> Mapping[str, Mapping[str, Any]]:
+        """By id these as JSON values, oldest first; without those that are not whole yet."""
 
 
 class LogTail:
@@ -54,9 +54,9 @@ class LogTail:
         """By id the time of each record."""
         return await self._logs.ids(self._wanted, (since_ns, until_ns), MOST_SEEN)
 
-    async def told(self, ids: Mapping[str, int]) -> Sequence[Mapping[str, Any]]:
+    async def told(self, ids: Mapping[str, int]) -> Mapping[str, Mapping[str, Any]]:
         """The records."""
-        return [self._render(each) for each in await self._logs.these(ids)]
+        return {each.id: self._render(each) for each in await self._logs.these(ids)}
 
 
 class TraceTail:
@@ -71,12 +71,12 @@ class TraceTail:
         """By id the time of the newest span that fits."""
         return await self._traces.ids(self._wanted, (since_ns, until_ns), MOST_SEEN)
 
-    async def told(self, ids: Mapping[str, int]) -> Sequence[Mapping[str, Any]]:
+    async def told(self, ids: Mapping[str, int]) -> Mapping[str, Mapping[str, Any]]:
         """The traces."""
         found = [Found(trace, at, 0) for trace, at in sorted(ids.items(), key=lambda each: each[1])]
         entries = await self._traces.entries(found, self._wanted.environment or None)
         shown = ((each, entries.get(each.trace_id)) for each in found)
-        return [self._render(replace(each, entry=entry)) for each, entry in shown if entry is not None]
+        return {each.trace_id: self._render(replace(each, entry=entry)) for each, entry in shown if entry is not None}
 
 
 class Tails:
@@ -121,6 +121,8 @@ class Tails:
 
     async def _events(self, source: Source) -> AsyncIterator[Event]:
         seen = dict(await self._newest(source))
+        # From now on nothing is missed.
+        yield Event("", None, {})
         told_s = self._clock.monotonic()
         while not await self._over():
             found = await self._newest(source)
@@ -129,8 +131,11 @@ class Tails:
             seen = {key: at for key, at in seen.items() if key in found} | new
             shown = dict(sorted(new.items(), key=lambda each: each[1])[-MOST_TOLD:])
             if shown:
-                for told in await source.told(shown):
-                    yield Event(source.topic, None, told)
+                told = await source.told(shown)
+                for each in told.values():
+                    yield Event(source.topic, None, each)
+                # What was found in one table and not yet in the other is looked for again.
+                seen = {key: at for key, at in seen.items() if key in told or key not in shown}
             if len(new) > len(shown):
                 # When even the look was cut off, there were more than it saw.
                 left = {"dropped": len(new) - len(shown), "at_least": len(found) >= MOST_SEEN}
