@@ -91,7 +91,9 @@ async def test_a_flag_is_found_sized_and_decomposed(
 ) -> None:
     calm, struck = live(""), live(flag)
     end = start + timedelta(minutes=MINUTES)
-    truth = await spent(store, struck, start, end) - await spent(store, calm, start, end)
+    # Until the flag both lives are the same; after it they draw other happenings, whose difference is not the flag's.
+    flagged = start + timedelta(minutes=BEGINS), start + timedelta(minutes=ENDS)
+    truth = await spent(store, struck, *flagged) - await spent(store, calm, *flagged)
     anomalies = await found(store, control, struck, end)
     assert anomalies, "nothing was found"
     first = anomalies[0]
