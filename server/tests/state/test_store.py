@@ -291,3 +291,24 @@ async def test_closing_gives_the_files_back(path: Path) -> None:
     state: State = await open_store(url(path))
     await state.close()
     assert [each.name for each in path.parent.iterdir()] == ["state.db"]
+
+
+async def test_a_writer_that_is_broken_off_at_any_moment_leaves_no_lock(tmp_path: Path) -> None:
+    store = await open_store(f"sqlite+aiosqlite:///{tmp_path / 'state.db'}")
+
+    async def write() -> None:
+        async with store.writing() as rows:
+            await rows.audit.insert("server", "test", "nothing", "", NOW)
+
+    kept = 0
+    for turns in range(60):
+        broken_off = asyncio.create_task(write())
+        for _ in range(turns):
+            await asyncio.sleep(0.0002)
+        broken_off.cancel()
+        kept += await asyncio.gather(broken_off, return_exceptions=True) == [None]
+        await write()
+        kept += 1
+    async with store.reading() as rows:
+        assert len(await rows.audit.page(None, 200)) >= kept
+    await store.close()

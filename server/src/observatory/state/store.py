@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError
@@ -172,12 +173,36 @@ _SESSION = {
 
 @asynccontextmanager
 async def _transaction(engine: AsyncEngine) -> AsyncIterator[Rows]:
+    session = AsyncSession(engine, expire_on_commit=False)
     try:
-        async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+        try:
+            # The database begins here: a connection that is left while it begins would keep its lock.
+            await _whole(session.connection())
             yield Rows(session)
+        except BaseException:
+            await _whole(session.rollback())
+            raise
+        else:
+            await _whole(session.commit())
+        finally:
+            await _whole(session.close())
     except (StatementError, PoolTimeout, OSError) as error:
         # A database that is gone refuses connections: those errors the driver hands on as they are.
         raise StateError(f"the control store failed: {_cause(error)}") from error
+
+
+async def _whole(work: Coroutine[Any, Any, object]) -> None:
+    """Do what must not be left half done: whoever breaks us off meanwhile has it after that."""
+    doing = asyncio.create_task(work)
+    try:
+        await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        while not doing.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([doing])
+        if not doing.cancelled():
+            doing.exception()  # looked at: it is not told beside the cancellation
+        raise
 
 
 def _cause(error: BaseException) -> str:
