@@ -105,7 +105,7 @@ class World:
             f"{self.server.url}{MONITORING}/{path}",
             params=asked,
             headers=dict(headers) if headers is not None else self.server.headers,
-            timeout=60,
+            timeout=120,
         )
         assert answer.status_code == expect, answer.text
         return answer.json()
@@ -128,7 +128,7 @@ def known(world: World, within_s: float = 30.0) -> None:
     end = time.monotonic() + within_s
     url = f"{world.server.url}{MONITORING}/traces"
     while time.monotonic() < end:
-        answer = httpx.get(url, params={"environment": world.environment}, headers=world.server.headers, timeout=30)
+        answer = httpx.get(url, params={"environment": world.environment}, headers=world.server.headers, timeout=120)
         if answer.status_code != 404:
             return
         time.sleep(0.1)

@@ -19,7 +19,7 @@ BASE = "/api/v1/monitoring"
 
 def answer(server: Serving, path: str, **query: Any) -> Any:
     """What the API itself answers."""
-    found = httpx.get(f"{server.url}{BASE}{path}", params=query, headers=server.headers, timeout=30)
+    found = httpx.get(f"{server.url}{BASE}{path}", params=query, headers=server.headers, timeout=120)
     assert found.status_code == 200, found.text
     return found.json()
 

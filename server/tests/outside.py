@@ -40,7 +40,7 @@ class Outside:
     answer: Answer = fine
     open: set[asyncio.StreamWriter] = field(default_factory=set)
 
-    async def until(self, count: int, wait_s: float = 10.0) -> list[Asked]:
+    async def until(self, count: int, wait_s: float = 120.0) -> list[Asked]:
         """What it was asked, once it was asked so often."""
         async with asyncio.timeout(wait_s):
             while len(self.asked) < count:

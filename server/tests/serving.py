@@ -118,7 +118,7 @@ class Serving:
         """Send one request of protobuf, unless a header says otherwise, over a connection of its own."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         sent = self.headers | {"content-type": "application/x-protobuf"} | named
-        return httpx.post(f"{self.otlp_http}{path}", content=data, headers=sent, timeout=60)
+        return httpx.post(f"{self.otlp_http}{path}", content=data, headers=sent, timeout=120)
 
     def token(self, *scopes: str) -> str:
         """A new token with the scopes."""
@@ -126,14 +126,14 @@ class Serving:
             f"{self.url}/api/v1/monitoring/tokens",
             json={"name": "test", "scopes": list(scopes)},
             headers=self.headers,
-            timeout=30,
+            timeout=120,
         )
         assert answer.status_code == 201, answer.text
         return str(answer.json()["token"])
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of the samples of `observatory_<name>` that have the labels."""
-        text = httpx.get(f"{self.url}/metrics", headers=self.headers | {"Accept": "text/plain"}, timeout=30).text
+        text = httpx.get(f"{self.url}/metrics", headers=self.headers | {"Accept": "text/plain"}, timeout=120).text
         return sum(
             sample.value
             for family in text_string_to_metric_families(text)

@@ -35,7 +35,7 @@ def connect(server: Serving) -> Connect:
     async def opened(mode: str = "auto", token: str = "", **headers: str) -> AsyncIterator[Client]:
         sent = {"Authorization": f"Bearer {token or server.admin_token}", **headers}
         async with (
-            httpx2.AsyncClient(headers=sent, timeout=60) as http,
+            httpx2.AsyncClient(headers=sent, timeout=120) as http,
             Client(streamable_http_client(f"{server.url}/mcp", http_client=http), mode=mode, cache=None) as client,
         ):
             yield client

@@ -37,7 +37,7 @@ class Watched:
 
     def begin(self, kind: str, seconds: float) -> None:
         """What is no fault, for so long."""
-        answer = httpx.post(f"{self.faults}/faults", json={"kind": kind, "seconds": seconds}, timeout=10)
+        answer = httpx.post(f"{self.faults}/faults", json={"kind": kind, "seconds": seconds}, timeout=120)
         assert answer.status_code == 201, answer.text
 
     def alarms(self, since: datetime | None = None) -> list[str]:
@@ -104,7 +104,7 @@ def test_somebody_would_have_been_called(watched: Watched) -> None:
     record = records.add(event_name="security.event", time_unix_nano=time.time_ns())
     record.attributes.extend(attributes({"security.kind": "login_storm", "security.subject": "somebody"}))
     assert watched.server.post(request.SerializeToString(), "/v1/logs").status_code == 200
-    until(lambda: any("security.event" in each for each in watched.alarms()), "the alert", 60)
+    until(lambda: any("security.event" in each for each in watched.alarms()), "the alert")
 
 
 @pytest.mark.long
@@ -127,6 +127,6 @@ def test_ten_minutes_of_what_is_no_fault_call_nobody(tmp_path: Path, kind: str) 
 
 
 def ask(server: Serving, path: str, **query: Any) -> Any:
-    answer = httpx.get(f"{server.url}{BASE}{path}", headers=server.headers, params=query, timeout=60)
+    answer = httpx.get(f"{server.url}{BASE}{path}", headers=server.headers, params=query, timeout=120)
     assert answer.status_code == 200, answer.text
     return answer.json()

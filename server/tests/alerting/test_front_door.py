@@ -54,7 +54,7 @@ def test_an_event_is_an_alert_long_before_the_next_round(server: Serving) -> Non
     until(lambda: ask(server, "GET", "/system-health").status_code == 200, "the first round")
     time.sleep(1)
     event(server, "warm")
-    until(lambda: ask(server, "GET", "/alerts", params={"rule": "security.event"}).json()["items"], "the alert", 20)
+    until(lambda: ask(server, "GET", "/alerts", params={"rule": "security.event"}).json()["items"], "the alert")
     event(server, "user-7")
     found = until(
         lambda: ask(server, "GET", "/alerts", params={"member": "login_storm/user-7"}).json()["items"], "the alert", 20

@@ -34,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 @pytest.fixture(scope="module")
 def document(server: Serving) -> dict[str, Any]:
-    answer = httpx.get(f"{server.url}/openapi.json", headers=server.headers, timeout=30)
+    answer = httpx.get(f"{server.url}/openapi.json", headers=server.headers, timeout=120)
     assert answer.status_code == 200
     found: dict[str, Any] = answer.json()
     return found
@@ -94,6 +94,6 @@ def _try(operation: Any, headers: dict[str, str]) -> None:
 
 
 def test_the_server_is_whole_after_all_that(server: Serving) -> None:
-    assert httpx.get(f"{server.url}/readyz", timeout=30).status_code == 200
-    answer = httpx.get(f"{server.url}/api/v1/monitoring/system-health", headers=server.headers, timeout=30)
+    assert httpx.get(f"{server.url}/readyz", timeout=120).status_code == 200
+    answer = httpx.get(f"{server.url}/api/v1/monitoring/system-health", headers=server.headers, timeout=120)
     assert answer.status_code == 200

@@ -96,7 +96,7 @@ def platform(folder: Path, server: Serving) -> Iterator[subprocess.Popen[str]]:
 
 
 def read(server: Serving, path: str) -> dict[str, Any]:
-    answer = httpx.get(f"{server.url}/api/v1/monitoring/{path}", headers=server.headers, timeout=30)
+    answer = httpx.get(f"{server.url}/api/v1/monitoring/{path}", headers=server.headers, timeout=120)
     assert answer.is_success, answer.text
     found: dict[str, Any] = answer.json()
     return found

@@ -34,7 +34,7 @@ def test_sigterm_to_a_benchmark_ends_its_servers(tmp_path: Path) -> None:
         assert not gone([server])
         process.send_signal(signal.SIGTERM)
         assert process.wait(90) == 128 + signal.SIGTERM
-        until(lambda: gone([server]), "the server to end", 30)
+        until(lambda: gone([server]), "the server to end")
     finally:
         process.kill()
         process.wait()

@@ -62,7 +62,7 @@ def answered(server: Serving, *words: str) -> list[str]:
 
 
 def read(server: Serving, path: str, **query: str) -> Any:
-    return httpx.get(f"{server.url}{BASE}{path}", params=query, headers=server.headers, timeout=30).json()
+    return httpx.get(f"{server.url}{BASE}{path}", params=query, headers=server.headers, timeout=120).json()
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 def _tell(server: Serving) -> None:
     terms = {"name": "AI", "scope": "category", "value": "ai", "period": "month", "amount_usd": "1000"}
-    made = httpx.post(f"{server.url}{BASE}/costs/budgets", json=terms, headers=server.headers, timeout=30)
+    made = httpx.post(f"{server.url}{BASE}/costs/budgets", json=terms, headers=server.headers, timeout=120)
     assert made.status_code == 201, made.text
 
     def insert(signal: Any, body: bytes, _: int) -> Any:

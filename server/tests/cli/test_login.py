@@ -23,7 +23,7 @@ def observatory(folder: Path, *arguments: str) -> subprocess.CompletedProcess[st
         env=os.environ | {"OBSERVATORY_DATA_DIR": str(folder)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

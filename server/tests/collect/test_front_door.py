@@ -50,7 +50,7 @@ def targets(redis: Any, postgres: Any, web: Any, nobody: int) -> list[dict[str, 
 
 
 def read(server: Serving, path: str) -> httpx.Response:
-    return httpx.get(f"{server.url}{path}", headers=server.headers, timeout=30)
+    return httpx.get(f"{server.url}{path}", headers=server.headers, timeout=120)
 
 
 def health(server: Serving) -> dict[str, Any]:

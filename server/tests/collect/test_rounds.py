@@ -38,7 +38,7 @@ async def running(made: Collectors) -> Any:
 
 
 async def until(found: Callable[[], Any]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while not found():
             await asyncio.sleep(0.02)
 

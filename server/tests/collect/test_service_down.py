@@ -32,7 +32,7 @@ def targets(web: Any, nobody: int) -> list[dict[str, Any]]:
 
 
 def read(server: Serving, path: str) -> dict[str, Any]:
-    answer = httpx.get(f"{server.url}/api/v1/monitoring/{path}", headers=server.headers, timeout=30)
+    answer = httpx.get(f"{server.url}/api/v1/monitoring/{path}", headers=server.headers, timeout=120)
     found: dict[str, Any] = answer.json() if answer.is_success else {}
     return found
 

@@ -25,12 +25,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         until(lambda: ask(found, "/system-health").status_code == 200, "the first round")
         send(found, "security.event", **{"security.kind": "login_storm", "security.subject": SUBJECT})
         send(found, "emergency.activated", **{"safety.name": "trading_halt", "safety.reason": "losses"})
-        until(lambda: firing(found) >= {"security.event", "emergency.activated"}, "the alerts", 30)
+        until(lambda: firing(found) >= {"security.event", "emergency.activated"}, "the alerts")
         yield found
 
 
 def ask(server: Serving, path: str, **query: Any) -> httpx.Response:
-    return httpx.get(f"{server.url}{BASE}{path}", headers=server.headers, params=query, timeout=60)
+    return httpx.get(f"{server.url}{BASE}{path}", headers=server.headers, params=query, timeout=120)
 
 
 def firing(server: Serving) -> set[str]:
@@ -84,7 +84,7 @@ def test_each_runbook_can_be_read_and_every_row_says_where_it_is_from(server: Se
 def test_every_link_of_a_runbook_leads_somewhere(server: Serving) -> None:
     found = ask(server, "/runbooks/trading-execution-unknown-age").json()
     for look in (look for step in found["steps"] for look in step["looks"]):
-        assert httpx.get(f"{server.url}{look['link']}", headers=server.headers, timeout=60).status_code == 200, look
+        assert httpx.get(f"{server.url}{look['link']}", headers=server.headers, timeout=120).status_code == 200, look
 
 
 def test_a_runbook_looks_at_the_member_that_it_is_about(server: Serving) -> None:
@@ -113,7 +113,7 @@ def test_an_unknown_runbook_or_environment_is_not_found(server: Serving) -> None
     assert ask(server, "/runbooks/no-such-thing").status_code == 404
     assert ask(server, "/runbooks/security-event", environment="nowhere").status_code == 404
     assert ask(server, "/runbooks", environment="nowhere").status_code == 404
-    assert httpx.get(f"{server.url}{BASE}/runbooks", timeout=30).status_code == 401
+    assert httpx.get(f"{server.url}{BASE}/runbooks", timeout=120).status_code == 401
 
 
 def test_the_emergency_page_says_what_to_do_about_what_fires(server: Serving) -> None:
@@ -124,7 +124,7 @@ def test_the_emergency_page_says_what_to_do_about_what_fires(server: Serving) ->
     assert (event["verified"], event["severity"]) == ("not_yet", "critical")
     assert f"login_storm/{SUBJECT}" in event["members"]
     assert event["verified_because"]
-    linked = httpx.get(f"{server.url}{event['link']}", headers=server.headers, timeout=60).json()
+    linked = httpx.get(f"{server.url}{event['link']}", headers=server.headers, timeout=120).json()
     assert linked["verified"]["outcome"] == "not_yet"
 
 
@@ -133,7 +133,7 @@ def test_the_emergency_page_names_the_open_incidents_and_what_they_cost_users(se
         found: list[dict[str, Any]] = ask(server, "/emergency", section="incidents").json()["incidents"]["items"]
         return found
 
-    first = until(opened, "the incident", 30)[0]
+    first = until(opened, "the incident")[0]
     assert (first["severity"], first["state"]) == ("critical", "opened")
     assert first["alerts"] >= first["firing"] >= 1
     assert first["open_s"] >= 0

@@ -71,7 +71,7 @@ def incident(server: Serving) -> str:
                 return str(each["id"])
         return ""
 
-    found = str(until(of_both, "the incident of both", 60))
+    found = str(until(of_both, "the incident of both"))
     order(server, "user-7", "rejected")
     return found
 
@@ -145,7 +145,7 @@ def test_impact_is_measured_against_before_and_unknown_where_nothing_is_known(se
         numbers = {each["id"]: each for each in told["items"]}
         return (told, numbers) if numbers["orders_failed"]["during"] else None
 
-    told, numbers = until(failed, "the order's effect", 20)
+    told, numbers = until(failed, "the order's effect")
     orders = numbers["orders_failed"]
     assert (orders["during"], orders["before"], orders["change"], orders["worse"]) == (1, None, None, None)
     assert orders["provenance"]["during"]["samples"] == 1

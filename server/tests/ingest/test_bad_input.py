@@ -26,7 +26,7 @@ Send = Callable[..., httpx.Response]
 @pytest.fixture
 def send(served: Serving) -> Iterator[Send]:
     """Send one request over a connection that lives as long as the test."""
-    with httpx.Client(base_url=served.otlp_http, headers=served.headers, timeout=30) as client:
+    with httpx.Client(base_url=served.otlp_http, headers=served.headers, timeout=120) as client:
 
         def run(content: object, *, path: str = "/v1/traces", method: str = "POST", **headers: str) -> httpx.Response:
             named = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -182,8 +182,8 @@ def test_a_body_is_known_again_over_another_transport_and_after_a_kill(served: S
     headers = served.headers | {"Content-Type": "application/x-protobuf"}
     metadata = [("authorization", served.headers["Authorization"])]
     assert channel.unary_unary(TRACES)(body, metadata=metadata, timeout=30) == b""
-    assert httpx.post(f"{served.otlp_http}/v1/traces", content=body, headers=headers, timeout=30).status_code == 200
-    assert httpx.post(f"{served.url}/v1/traces", content=body, headers=headers, timeout=30).status_code == 200
+    assert httpx.post(f"{served.otlp_http}/v1/traces", content=body, headers=headers, timeout=120).status_code == 200
+    assert httpx.post(f"{served.url}/v1/traces", content=body, headers=headers, timeout=120).status_code == 200
     assert (served.metric("rows_total"), served.metric("duplicate_bodies_total")) == (3, 2)
     served.kill()
     served.start()

@@ -60,7 +60,7 @@ class Sender:
         headers = self._server.headers | {"Content-Type": "application/x-protobuf"}
         try:
             url = f"{self._server.otlp_http}/v1/traces"
-            return httpx.post(url, content=data, headers=headers, timeout=40).status_code == 200
+            return httpx.post(url, content=data, headers=headers, timeout=120).status_code == 200
         except httpx.TransportError:
             return False
 

@@ -63,7 +63,7 @@ def asked(server: Serving) -> dict[str, Any]:
             f"{server.url}/api/v1/monitoring/services/credit_ledger",
             params={"environment": "sampled"},
             headers=server.headers,
-            timeout=30,
+            timeout=120,
         )
         found: dict[str, Any] = answer.json() if answer.is_success else {}
         if found.get("rate") is not None and found.get("error_rate") is not None:

@@ -94,7 +94,7 @@ def test_who_hangs_up_after_a_body_has_sent_it(served: Serving) -> None:
 
 
 def test_requests_may_follow_each_other_on_one_connection(served: Serving) -> None:
-    with httpx.Client(base_url=served.otlp_http, headers=served.headers | PROTOBUF, timeout=30) as client:
+    with httpx.Client(base_url=served.otlp_http, headers=served.headers | PROTOBUF, timeout=120) as client:
         for _ in range(5):
             assert client.post("/v1/logs", content=bodies.logs("keep", 2)).status_code == 200
             assert client.post("/v1/logs", content=b"\x08\x07").status_code == 400

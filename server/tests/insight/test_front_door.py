@@ -73,7 +73,7 @@ def test_a_diagnosis_is_summarised_too(server: Serving, model: Endpoint) -> None
 
 def test_what_is_not_there_is_a_problem(server: Serving) -> None:
     def status(path: str, headers: dict[str, str] = server.headers) -> int:
-        return httpx.get(f"{server.url}{BASE}{path}", headers=headers, timeout=30).status_code
+        return httpx.get(f"{server.url}{BASE}{path}", headers=headers, timeout=120).status_code
 
     assert status("/incidents/20260101t000000-00000000/summary") == 404
     assert status("/incidents/x/summary") == 422

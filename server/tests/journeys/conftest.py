@@ -30,13 +30,13 @@ class Scene:
 
     def read(self, path: str, **query: str) -> Any:
         """What the API answers; None while it refuses."""
-        answer = httpx.get(f"{self.server.url}{BASE}{path}", params=query, headers=self.server.headers, timeout=60)
+        answer = httpx.get(f"{self.server.url}{BASE}{path}", params=query, headers=self.server.headers, timeout=120)
         return answer.json() if answer.is_success else None
 
     def begin(self, kind: str, target: str | None = None, **more: Any) -> None:
         """Start a fault."""
         wanted = {"kind": kind, **({"target": target} if target else {}), **more}
-        answer = httpx.post(f"{self.universe_url}/faults", json=wanted, timeout=30)
+        answer = httpx.post(f"{self.universe_url}/faults", json=wanted, timeout=120)
         assert answer.status_code == 201, answer.text
 
 
@@ -47,7 +47,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     options = ("--announce", str(announced), "--truth", str(folder / "truth.jsonl"), "--seed", "11")
     with serving(folder / "data", tick_s=2) as server, running.universe(server, folder / "universe.log", *options):
         terms = {"name": "AI", "scope": "category", "value": "ai", "period": "month", "amount_usd": "1000"}
-        made = httpx.post(f"{server.url}{BASE}/costs/budgets", json=terms, headers=server.headers, timeout=30)
+        made = httpx.post(f"{server.url}{BASE}/costs/budgets", json=terms, headers=server.headers, timeout=120)
         assert made.status_code == 201, made.text
         until(lambda: reporting(server.url, server.admin_token), "all services to report", _WARM_S)
         found = Scene(server, str(json.loads(announced.read_text(encoding="utf-8"))["universe_url"]))

@@ -14,7 +14,7 @@ from running import until
 
 from observatory.clock import Clock
 
-_START_S = 20
+_START_S = 120
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from running import gone, until
 from .door import Open
 
 SEED = 11
-_READY_S = 90
-_STOP_S = 30
+_READY_S = 240
+_STOP_S = 60
 _MOST_S = 5_400
 
 
@@ -63,14 +63,14 @@ class Living:
 
     def begin(self, kind: str) -> tuple[str, str | None]:
         """Starts a fault. Returns its id and what it is aimed at."""
-        answer = httpx.post(f"{self._control}/faults", json={"kind": kind}, timeout=20)
+        answer = httpx.post(f"{self._control}/faults", json={"kind": kind}, timeout=120)
         assert answer.status_code == 201, answer.text
         begun = answer.json()
         return begun["id"], begun["target"]
 
     def end(self, fault: str) -> None:
         """Ends a fault."""
-        answer = httpx.delete(f"{self._control}/faults/{fault}", timeout=20)
+        answer = httpx.delete(f"{self._control}/faults/{fault}", timeout=120)
         assert answer.status_code == 200, answer.text
 
     def stop(self) -> None:

@@ -17,7 +17,7 @@ from .reading import Told
 ENVIRONMENT = "live-processes"
 _PROCESSES = 4
 _SERVICES = 65
-_WAIT_S = 45
+_WAIT_S = 240
 _CALLS = """
 SELECT Service, SpanName, SpanId, ParentSpanId, ResourceAttributes['service.instance.id']
 FROM otel_traces WHERE Environment = '{environment}' AND TraceId = '%s'

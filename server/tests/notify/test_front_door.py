@@ -114,7 +114,7 @@ def event(server: Serving, subject: str) -> None:
 
 def test_an_event_is_told_and_the_ledger_proves_it(server: Serving, heard: Heard) -> None:
     event(server, "user-7")
-    told = until(lambda: heard.of(f"/hook/{SECRET}"), "the webhook", 30)[0]
+    told = until(lambda: heard.of(f"/hook/{SECRET}"), "the webhook")[0]
     (alert,) = [each for each in told["alerts"] if each["labels"]["alertname"] == "security.event"]
     assert alert["labels"]["member"] == "login_storm/user-7"
     fingerprint = alert["fingerprint"]
@@ -179,7 +179,7 @@ def test_nothing_is_sent_into_a_private_network(server: Serving) -> None:
         items = ask(server, "GET", "/notifications", params={"channel": "private"}).json()["items"]
         return [attempt["detail"] for item in items for attempt in item["attempts"]]
 
-    found = until(tried, "an attempt", 20)
+    found = until(tried, "an attempt")
     assert "OBSERVATORY_CHANNEL_NETWORKS" in found[0]
 
 
@@ -211,7 +211,7 @@ def test_an_alert_of_another_system_becomes_one_here_and_ends_here(server: Servi
     assert found["sentence"] == "97 % of the disk of db-1 are used"
     webhook["alerts"] = [{**entry, "status": "resolved", "endsAt": "2026-01-02T03:05:00Z"}]
     assert ask(server, "POST", "/alertmanager", token=token, json=webhook).status_code == 200
-    until(lambda: not ask(server, "GET", "/alerts", params={"rule": "foreign.critical"}).json()["items"], "the end", 20)
+    until(lambda: not ask(server, "GET", "/alerts", params={"rule": "foreign.critical"}).json()["items"], "the end")
 
 
 async def test_updates_of_alerts_that_are_known_need_no_room(tmp_path: Path) -> None:
@@ -265,4 +265,4 @@ def test_a_notification_that_never_was_is_not_found(server: Serving) -> None:
 
 
 def test_the_dead_mans_switch_is_asked_again_and_again(server: Serving, heard: Heard) -> None:
-    until(lambda: len([path for path, _ in heard.bodies if path == "/ping"]) > 2, "pings", 20)
+    until(lambda: len([path for path, _ in heard.bodies if path == "/ping"]) > 2, "pings")

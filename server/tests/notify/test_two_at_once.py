@@ -43,7 +43,7 @@ async def test_two_that_deliver_at_once_send_each_message_once(tmp_path: Path, w
         await keeper([fires("a.critical", member=f"m{nth}", environment=f"e{nth}") for nth in range(ALERTS)])
         running = [asyncio.create_task(each.run()) for each in deliverers]
         stack.callback(lambda: [each.cancel() for each in running])
-        await world.until(2 * ALERTS, 60)
+        await world.until(2 * ALERTS)
         await asyncio.sleep(1)
         async with state.reading() as rows:
             kept = await rows.deliveries.page(Asked(), None, 1_000)

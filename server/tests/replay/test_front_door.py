@@ -99,9 +99,9 @@ def test_a_rule_that_is_not_saved_says_when_it_would_have_fired(server: Serving)
     assert (score["recall"]["hits"], score["recall"]["of"]) == (1, 2)
     assert [(each["id"], each["found"]) for each in score["labels"]] == [("storm", True), ("unseen", False)]
     # Nothing of it was saved, and nobody was told.
-    rules = httpx.get(f"{server.url}{BASE}/rules/own.stormy", headers=server.headers, timeout=30)
+    rules = httpx.get(f"{server.url}{BASE}/rules/own.stormy", headers=server.headers, timeout=120)
     assert rules.status_code == 404
-    alerts = httpx.get(f"{server.url}{BASE}/alerts", params={"rule": "own.stormy"}, headers=server.headers, timeout=30)
+    alerts = httpx.get(f"{server.url}{BASE}/alerts", params={"rule": "own.stormy"}, headers=server.headers, timeout=120)
     assert alerts.json()["items"] == []
 
 
@@ -141,7 +141,7 @@ def test_what_cannot_be_replayed_is_refused_by_name(server: Serving, wanted: dic
 def test_reading_is_not_enough_to_replay(server: Serving) -> None:
     headers = {"Authorization": f"Bearer {server.token('read')}"}
     body = {"entry": ENTRY, "from": BEGAN.isoformat()}
-    answer = httpx.post(f"{server.url}{BASE}/rules/replay", json=body, headers=headers, timeout=30)
+    answer = httpx.post(f"{server.url}{BASE}/rules/replay", json=body, headers=headers, timeout=120)
     assert answer.status_code == 403
 
 
