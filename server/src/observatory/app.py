@@ -341,7 +341,7 @@ def _web(
     snapshots: Snapshots,
     services: catalogue.Catalogue,
 ) -> FastAPI:
-    web = FastAPI(title="Observatory", docs_url=None, redoc_url=None, openapi_url=None)
+    web = api.application()
     web.state.tokens = tokens
     web.state.clock = clock
     web.state.selfwatch = selfwatch

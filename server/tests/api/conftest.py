@@ -12,12 +12,15 @@ import pytest
 from fastapi import FastAPI
 
 from observatory import api
+from observatory.api.shell import Shell
 from observatory.auth import Tokens
 from observatory.clock import HeldClock
 from observatory.selfwatch import Selfwatch
 from observatory.state import open_store
 
 ADDRESS = "http://observatory.test"
+# Whether the pages were built makes no difference here: what they are is looked at in a browser.
+SHELL = '<!doctype html><style nonce="__NONCE__"></style><title>Observatory</title>'
 
 
 @dataclass
@@ -58,7 +61,7 @@ class Server:
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     clock = HeldClock(datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC))
     state = await open_store(f"sqlite+aiosqlite:///{tmp_path / 'state.db'}")
-    app = FastAPI(title="Observatory", docs_url=None, redoc_url=None, openapi_url=None)
+    app = api.application()
     built = Server(app, Tokens(state, clock), clock, Selfwatch(), Snapshots())
     await built.tokens.load()
     for scope in ("ingest", "read", "operate", "admin", "user:7"):
@@ -66,6 +69,8 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     app.state.tokens, app.state.clock, app.state.selfwatch = built.tokens, clock, built.selfwatch
     app.state.snapshots, app.state.ready = built.snapshots, lambda: built.ready
     api.include(app)
+    (tmp_path / "index.html").write_text(SHELL, encoding="utf-8")
+    app.state.shell = Shell(tmp_path / "index.html")
     yield built
     await state.close()
 

@@ -18,9 +18,14 @@ from observatory.auth import Principal
 LogIn = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 # What a link of a message opens is decided by its signature: server/tests/oncall/test_links.py.
-PUBLIC = {"/livez", "/readyz", "/login", "/login/{code}", "/acknowledge/{token}", "/static"}
+PUBLIC = {"/livez", "/readyz", "/login", "/login/{code}", "/acknowledge/{token}", "/static", "/assets"}
 # Who sends telemetry may ask before it spends.
-SENDERS_MAY = {"/logout", "/api/v1/monitoring/costs/budgets/check", "/api/v1/monitoring/alertmanager"}
+SENDERS_MAY = {
+    "/logout",
+    "/api/v1/monitoring/costs/budgets/check",
+    "/api/v1/monitoring/alertmanager",
+    "/api/v1/monitoring/session",
+}
 
 
 def routes(app: FastAPI) -> list[tuple[str, str]]:
@@ -35,7 +40,9 @@ def routes(app: FastAPI) -> list[tuple[str, str]]:
 
 async def test_every_route_but_the_public_ones_answers_401_without_a_token(server: Any) -> None:
     walked = routes(server.app)
-    assert {"/", "/selfwatch", "/docs", "/openapi.json", "/metrics", "/logout"} <= {path for _, path in walked}
+    assert {"/", "/ai", "/plain", "/plain/selfwatch", "/docs", "/openapi.json", "/metrics", "/logout"} <= {
+        path for _, path in walked
+    }
     assert len(walked) >= 11
     async with server.client() as client:
         for method, path in walked:
@@ -158,5 +165,5 @@ async def test_operate_may_read_and_act_but_not_administer(server: Any) -> None:
 
 
 def test_an_application_with_pages_from_a_cdn_is_refused() -> None:
-    with pytest.raises(ValueError, match="docs_url=None"):
+    with pytest.raises(ValueError, match="make the application with"):
         api.include(FastAPI())

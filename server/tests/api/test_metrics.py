@@ -62,6 +62,6 @@ async def test_the_page_tells_counts_reasons_and_durations(server: Any) -> None:
     assert lines["commit seconds", "signal traces"] == "3 times, mean 6,669 ms, p50 ≤ 5 ms, p99 > 10,000 ms"
     assert lines["tick seconds", ""] == "0 times"
     async with server.client("read") as client:
-        page = (await client.get("/selfwatch")).text
+        page = (await client.get("/plain/selfwatch")).text
     assert "p50 ≤ 5 ms" in page
     assert page.count("nothing yet") >= 3

@@ -23,7 +23,7 @@ LEFT_OUT = {
     "DELETE /api/v1/monitoring/tokens/{token_id}",
 }
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,7 @@ def snapshot(system_health: dict[str, Any], services: list[dict[str, Any]]) -> S
     return SimpleNamespace(system_health=system_health, services=services)
 
 
-async def read(server: Any, path: str = "/") -> httpx.Response:
+async def read(server: Any, path: str = "/plain") -> httpx.Response:
     async with server.client("read") as client:
         answer: httpx.Response = await client.get(path)
     assert answer.status_code == 200
@@ -162,7 +162,7 @@ async def test_services_that_need_a_look_come_first_and_absent_ones_are_named(se
 
 async def test_the_page_needs_no_script_and_nothing_from_elsewhere(server: Any) -> None:
     server.snapshots.latest = snapshot(body(), all_services())
-    for path in ("/", "/selfwatch", "/login"):
+    for path in ("/plain", "/plain/selfwatch", "/plain/docs", "/login"):
         answer = await read(server, path)
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy
@@ -176,7 +176,7 @@ async def test_the_page_needs_no_script_and_nothing_from_elsewhere(server: Any) 
 
 async def test_the_page_loads_itself_again_until_it_is_held(server: Any) -> None:
     assert '<meta http-equiv="refresh" content="5">' in (await read(server)).text
-    assert "http-equiv" not in (await read(server, "/?refresh=0")).text
+    assert "http-equiv" not in (await read(server, "/plain?refresh=0")).text
 
 
 class Nesting(HTMLParser):
@@ -196,7 +196,7 @@ class Nesting(HTMLParser):
         assert self.open.pop() == tag
 
 
-@pytest.mark.parametrize("path", ["/", "/selfwatch", "/login", "/docs"])
+@pytest.mark.parametrize("path", ["/plain", "/plain/selfwatch", "/login", "/plain/docs"])
 async def test_the_markup_is_well_nested(server: Any, path: str) -> None:
     server.snapshots.latest = snapshot(body(), all_services())
     nesting = Nesting()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from watching import Watched
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
@@ -32,3 +33,16 @@ def browser() -> Iterator[Browser]:
         opened = playwright.chromium.launch(executable_path=found, args=_ARGUMENTS)
         yield opened
         opened.close()
+
+
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[Watched]:
+    """An empty browser. At the end nothing may have gone wrong, and nothing may have been asked of another host."""
+    context = browser.new_context()
+    watched = Watched(context)
+    yield watched
+    # The live stream keeps the network busy for as long as a page of the application is open.
+    watched.page.goto("about:blank")
+    context.close()
+    assert watched.complaints == []
+    assert watched.hosts == {"127.0.0.1"}

@@ -1,15 +1,16 @@
-"""The pages in a real browser, against the real server with the universe sending to it."""
+"""The plain pages in a real browser, against the real server with the universe sending to it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
+from urllib.parse import urljoin
 
 import httpx
 import pytest
 import running
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, Page
 from serving import Serving, serving
+from watching import Watched
 
 pytestmark = pytest.mark.browser
 
@@ -38,56 +39,28 @@ def link(server: Serving) -> Callable[[], str]:
     return made
 
 
-class Watched:
-    """A page and all that went wrong on it."""
-
-    def __init__(self, context: BrowserContext) -> None:
-        self.page = context.new_page()
-        self.complaints: list[str] = []
-        self.hosts: set[str | None] = set()
-        self.page.on("console", lambda message: self._said(message))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("requestfailed", lambda request: self._failed(request))
-        self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname))
-
-    def _said(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
-
-    def _failed(self, request: Request) -> None:
-        # The browser drops what it is still loading of a page that is left.
-        if request.failure != "net::ERR_ABORTED":
-            self.complaints.append(f"{request.url}: {request.failure}")
-
-
-@pytest.fixture
-def watched(browser: Browser) -> Iterator[Watched]:
-    """An empty browser. At the end nothing may have gone wrong, and nothing may have been asked of another host."""
-    context = browser.new_context()
-    watched = Watched(context)
-    yield watched
-    watched.page.wait_for_load_state("networkidle")
-    context.close()
-    assert watched.complaints == []
-    assert watched.hosts == {"127.0.0.1"}
-
-
 def held(page: Page, url: str) -> None:
     """Open the health page so that it does not load itself again meanwhile."""
-    page.goto(f"{url}/?refresh=0", wait_until="networkidle")
+    page.goto(f"{url}/plain?refresh=0", wait_until="networkidle")
 
 
 def log_in(watched: Watched, link: Callable[[], str]) -> Page:
-    """Use a new link."""
-    watched.page.goto(link(), wait_until="networkidle")
+    """Use a new link, and go on to the plain page."""
+    address = link()
+    # Not by the page: what it would load of the application is given up when it is left at once.
+    watched.page.context.request.get(address, max_redirects=0)
+    watched.page.goto(urljoin(address, "/plain?refresh=0"), wait_until="networkidle")
     return watched.page
 
 
-def test_a_login_link_leads_to_the_health_page_with_a_cookie_that_no_script_can_read(
+def test_a_login_link_leads_to_the_pages_with_a_cookie_that_no_script_can_read(
     server: Serving, watched: Watched, link: Callable[[], str]
 ) -> None:
-    page = log_in(watched, link)
+    page = watched.page
+    page.goto(link())
     assert page.url == f"{server.url}/"
+    page.locator("[data-link=live]").wait_for()
+    page.goto(f"{server.url}/plain?refresh=0", wait_until="networkidle")
     assert page.title() == "Health · Observatory"
     (cookie,) = page.context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/")
@@ -97,7 +70,7 @@ def test_a_login_link_that_was_used_is_refused_in_words_with_a_way_on(
     browser: Browser, watched: Watched, link: Callable[[], str]
 ) -> None:
     used = link()
-    watched.page.goto(used, wait_until="networkidle")
+    watched.page.context.request.get(used, max_redirects=0)
     with browser.new_context() as other:
         page = other.new_page()
         answer = page.goto(used)
@@ -159,7 +132,7 @@ def test_logging_out_ends_the_session(server: Serving, watched: Watched, link: C
 
 def test_the_page_loads_itself_again(server: Serving, watched: Watched, link: Callable[[], str]) -> None:
     page = log_in(watched, link)
-    page.goto(f"{server.url}/?refresh=1", wait_until="networkidle")
+    page.goto(f"{server.url}/plain?refresh=1", wait_until="networkidle")
     with page.expect_navigation(timeout=15_000):
         pass
     held(page, server.url)
@@ -171,11 +144,11 @@ def test_no_page_is_wider_than_its_screen_and_text_stands_out_from_its_ground(
 ) -> None:
     page = log_in(watched, link)
     # No page here may load itself again while the next one is opened: the browser would give that one up.
-    page.goto(f"{server.url}/?refresh=0", wait_until="networkidle")
+    page.goto(f"{server.url}/plain?refresh=0", wait_until="networkidle")
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     for width in _WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        for path in ("/?refresh=0", "/selfwatch?refresh=0", "/docs", "/login"):
+        for path in ("/plain?refresh=0", "/plain/selfwatch?refresh=0", "/plain/docs", "/login"):
             page.goto(f"{server.url}{path}")
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0, (path, width)

@@ -49,7 +49,7 @@ def test_login_prints_a_link_that_opens_one_session(server: Serving) -> None:
     assert link.startswith(f"{server.url}/login/")
     opened = httpx.get(link)
     assert opened.status_code == 303
-    assert httpx.get(f"{server.url}/", cookies=opened.cookies).status_code == 200
+    assert httpx.get(f"{server.url}/plain", cookies=opened.cookies).status_code == 200
     assert httpx.get(link).status_code == 401
 
 

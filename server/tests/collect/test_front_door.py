@@ -76,7 +76,7 @@ async def test_what_collectors_saw_is_stored_judged_and_shown(
         assert server.metric("collect_up", target="cache") == 1
         assert server.metric("collect_up", target="gone") == 0
         assert server.metric("bodies_total", signal="metrics", transport="collect") >= 7
-        page = read(server, "/selfwatch").text
+        page = read(server, "/plain/selfwatch").text
         assert "target gone, kind redis, reason unreachable" in page
         assert server.stop() == 0
         [rows] = server.rows(

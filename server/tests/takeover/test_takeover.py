@@ -28,7 +28,7 @@ from observatory_universe.outside.postgres import postgres_server
 BASE = "/api/v1/monitoring"
 TAKEN_OVER_S = 10.0
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
 
 
 @contextmanager

@@ -36,6 +36,7 @@ from observatory.api import (
     incidents,
     login_links,
     logs,
+    marks,
     metrics,
     notifications,
     page,
@@ -45,9 +46,11 @@ from observatory.api import (
     rules,
     runbooks,
     schedules,
+    selfwatch_json,
     selfwatch_page,
     services,
     session,
+    shell,
     silences,
     slos,
     stream,
@@ -57,6 +60,8 @@ from observatory.api import (
     topology,
     traces,
     user,
+    views,
+    who,
 )
 from observatory.api.headers import SecurityHeaders
 from observatory.api.kept import Kept
@@ -66,9 +71,12 @@ from observatory.auth import Throttle
 ROUTERS: tuple[APIRouter, ...] = (
     probes.router,
     session.router,
+    who.router,
     acknowledge_page.router,
     page.router,
+    shell.router,
     selfwatch_page.router,
+    selfwatch_json.router,
     docs.router,
     metrics.router,
     system_health.router,
@@ -84,6 +92,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     deep_dives.router,
     user.router,
     histories.router,
+    marks.router,
+    views.router,
     diagnose.router,
     traces.router,
     logs.router,
@@ -114,6 +124,11 @@ ROUTERS: tuple[APIRouter, ...] = (
 _STATIC = Path(__file__).parent / "static"
 
 
+def application() -> FastAPI:
+    """An application for `include`, without FastAPI's own documentation pages."""
+    return FastAPI(title="Observatory", docs_url=None, redoc_url=None, openapi_url=None)
+
+
 def include(app: FastAPI) -> None:
     """Put every router, the problem details and the security headers on `app`.
 
@@ -125,7 +140,7 @@ def include(app: FastAPI) -> None:
         ValueError: `app` has FastAPI's own documentation pages, which load scripts from a CDN and ask for no token.
     """
     if app.docs_url or app.redoc_url or app.openapi_url:
-        raise ValueError("make the application with docs_url=None, redoc_url=None, openapi_url=None")
+        raise ValueError("make the application with api.application()")
     app.state.throttle = Throttle()
     app.state.diagnoses = asyncio.Semaphore(diagnose.AT_ONCE)
     app.state.kept = Kept()
@@ -138,4 +153,5 @@ def include(app: FastAPI) -> None:
     problems.include(app)
     for router in ROUTERS:
         app.include_router(router, responses=problems.RESPONSES)
+    shell.include(app)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")

@@ -88,13 +88,38 @@ async def require_asked(request: Request, bearer: Bearer, cookie: Cookie, user: 
     return _check(request, bearer, cookie, user_scope(user) if user else READ)
 
 
+async def whoever(request: Request, bearer: Bearer, cookie: Cookie) -> Principal:
+    """A dependency that gives the principal, whatever it may do.
+
+    Raises:
+        Unauthenticated: neither a token nor a session in force.
+        Forbidden: a change asked for with a cookie from another site's page.
+    """
+    return _identify(request, bearer, cookie)
+
+
+async def reader_or_user(request: Request, bearer: Bearer, cookie: Cookie) -> Principal:
+    """A dependency for the pages: whoever may read, or see a user.
+
+    Raises:
+        Unauthenticated: neither a token nor a session in force.
+        Forbidden: neither of both scopes.
+    """
+    principal = _identify(request, bearer, cookie)
+    return principal if principal.user is not None else principal.require(READ)
+
+
 def _check(request: Request, bearer: HTTPAuthorizationCredentials | None, cookie: str | None, scope: str) -> Principal:
+    return _identify(request, bearer, cookie).require(scope)
+
+
+def _identify(request: Request, bearer: HTTPAuthorizationCredentials | None, cookie: str | None) -> Principal:
     # A header that is there decides alone: a bad token must not be saved by a cookie that happens to be sent.
     if bearer is not None or "authorization" in request.headers:
-        return tokens_of(request).check(bearer.credentials if bearer else None, scope)
+        return tokens_of(request).identify(bearer.credentials if bearer else None)
     if cookie is None:
         raise Unauthenticated("a token or a session is needed")
-    principal = tokens_of(request).sessions.check(cookie, scope)
+    principal = tokens_of(request).sessions.identify(cookie)
     if request.method not in _SAFE:
         expect_ours(request)
     return principal

@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel
 
 from observatory.api import html
 from observatory.api.access import require
 from observatory.auth import READ
+
+# Its icons are pictures within its style sheet.
+_SWAGGER_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " base-uri 'none'; frame-ancestors 'none'"
+)
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(require(READ))])
 
@@ -22,7 +28,15 @@ async def openapi(request: Request) -> JSONResponse:
 
 
 @router.get("/docs")
-async def show(request: Request) -> HTMLResponse:
+async def show(request: Request) -> Response:
+    """The endpoints, to read and to try, by Swagger UI; where the pages were not built it is the plain list."""
+    if not request.app.state.swagger:
+        return RedirectResponse("/plain/docs", 303)
+    return html.render("swagger.html", {}, headers={"Content-Security-Policy": _SWAGGER_POLICY})
+
+
+@router.get("/plain/docs")
+async def show_plain(request: Request) -> HTMLResponse:
     """A plain list of the endpoints."""
     return html.render("docs.html", {"operations": operations(described(request.app)), "title": "Endpoints"})
 

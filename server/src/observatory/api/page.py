@@ -17,7 +17,7 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(require(READ))
 STALE_AFTER_S = 60.0
 
 
-@router.get("/")
+@router.get("/plain")
 async def show(request: Request, refresh: Annotated[int, Query(ge=0, le=3_600)] = 5) -> HTMLResponse:
     """Verdict, services reporting, ten areas with their numbers, table of services; loads itself again every
     `refresh` seconds, 0 for never."""

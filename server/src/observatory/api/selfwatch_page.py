@@ -40,7 +40,7 @@ class FamilyView:
     counts: tuple[CountView, ...]
 
 
-@router.get("/selfwatch")
+@router.get("/plain/selfwatch")
 def show(request: Request, refresh: Annotated[int, Query(ge=0, le=3_600)] = 5) -> HTMLResponse:
     """Bodies, rows, rejections by reason, commit time, queue bytes, tick time, since the server started; loads itself
     again every `refresh` seconds, 0 for never."""

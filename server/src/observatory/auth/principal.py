@@ -22,6 +22,11 @@ class Principal:
     name: str
     scopes: frozenset[str]
 
+    @property
+    def user(self) -> str | None:
+        """The user whose answers are open to it by a scope of their own; the first by name when there are several."""
+        return next(iter(sorted(scopes.users(self.scopes))), None)
+
     def allows(self, scope: str) -> bool:
         """True when it holds `scope` or one that implies it."""
         return scopes.allows(self.scopes, scope)

@@ -33,6 +33,11 @@ def user_scope(user_id: str) -> str:
     return _USER + user_id
 
 
+def users(held: frozenset[str]) -> frozenset[str]:
+    """The users that scopes of the form `user:<id>` name."""
+    return frozenset(scope.removeprefix(_USER) for scope in held if scope.startswith(_USER))
+
+
 def parse(scopes: Iterable[str]) -> frozenset[str]:
     """Check the scopes of a new token.
 

@@ -38,7 +38,15 @@ class Sessions:
             Unauthenticated: no session in force.
             Forbidden: a session without the scope.
         """
-        return self._find(cookie).principal.require(scope)
+        return self.identify(cookie).require(scope)
+
+    def identify(self, cookie: str | None) -> Principal:
+        """Whose session this is, whatever it may do.
+
+        Raises:
+            Unauthenticated: no session in force.
+        """
+        return self._find(cookie).principal
 
     async def issue_link(self, scopes_: Iterable[str], ttl_s: int, actor: str) -> str:
         """See `Tokens.issue_login_link`."""

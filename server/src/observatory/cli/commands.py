@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from observatory.cli import analyse, ask, collectors, demo, detect, erase, login, replay, serve, vault
+from observatory.cli import analyse, ask, collectors, demo, detect, erase, login, openapi, replay, serve, vault
 
 app = typer.Typer(
     name="observatory",
@@ -24,5 +24,6 @@ app.command("erase-user")(erase.user)
 app.command("replay")(replay.command)
 app.command("collectors")(collectors.command)
 app.command("detect")(detect.command)
+app.command("openapi")(openapi.command)
 app.command("rank")(analyse.rank)
 app.add_typer(analyse.app, name="analyse")

@@ -22,6 +22,7 @@ from observatory.state.sessions import SessionRecord
 from observatory.state.silences import SilenceRecord, SilenceTerms
 from observatory.state.store import Rows, State, open_store
 from observatory.state.tokens import TokenRecord
+from observatory.state.views import ViewRecord, ViewTerms
 
 __all__ = [
     "AnomalyRecord",
@@ -42,6 +43,8 @@ __all__ = [
     "SilenceTerms",
     "State",
     "TokenRecord",
+    "ViewRecord",
+    "ViewTerms",
     "Wanted",
     "open_store",
 ]

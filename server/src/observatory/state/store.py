@@ -31,6 +31,7 @@ from observatory.state.rules import RuleRows
 from observatory.state.sessions import SessionRows
 from observatory.state.silences import SilenceRows
 from observatory.state.tokens import TokenRows
+from observatory.state.views import ViewRows
 
 _LAST_S = 10
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
@@ -57,6 +58,7 @@ class Rows:
         self.foreign = ForeignRows(session)
         self.acknowledgements = AcknowledgementRows(session)
         self.oncall = OncallRows(session)
+        self.views = ViewRows(session)
 
 
 class State:

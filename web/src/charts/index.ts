@@ -1,0 +1,14 @@
+export { barsOption, cascadeOption, funnelOption, groupedBarsOption, histogramOption, hopNote } from "@/charts/bars";
+export type { Bar, Bucket, Step } from "@/charts/bars";
+export { Chart } from "@/charts/Chart";
+export { colourOf, PALETTE, STATUS_COLOURS } from "@/charts/colours";
+export { rowsCsv, seriesCsv } from "@/charts/csv";
+export { History, useTraces } from "@/charts/History";
+export { marksOf, useMarks } from "@/charts/marks";
+export { heatOption, reliabilityOption, serviceMapOption, treemapOption } from "@/charts/planes";
+export { flameOption, waterfallHeight, waterfallOption } from "@/charts/spans";
+export type { SpanBar } from "@/charts/spans";
+export { bandOption, seriesOption } from "@/charts/series";
+export { Spark } from "@/charts/Spark";
+export type { Line, Mark, Point } from "@/charts/types";
+export { useZoom } from "@/charts/zoom";
