@@ -53,9 +53,10 @@ check: $(VENV)/ready  ## lint, types, import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-format: $(VENV)/ready  ## put the code into the house's form
+format: $(VENV)/ready web/node_modules/ready  ## put the code into the house's form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	@$(NPM) run --silent format
 
 test: check web web-check browser  ## every check and every test that fits into minutes
 	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile

@@ -11,7 +11,8 @@ export function Broken({ error, retry }: { error: unknown; retry: () => void }) 
         <Stack align="flex-start" gap="xs">
           <Text size="sm">{sentenceOf(error)}</Text>
           <Text size="sm">
-            What the server measures goes on. Try again, load the page anew, or look at the <a href="/plain">plain page</a>.
+            What the server measures goes on. Try again, load the page anew, or look at the{" "}
+            <a href="/plain">plain page</a>.
           </Text>
           <Button size="xs" variant="default" onClick={retry}>
             Try again

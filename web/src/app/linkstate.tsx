@@ -4,7 +4,11 @@ import type { Link } from "@/app/live";
 const TOLD: Record<Link, { colour: string; text: string; why: string }> = {
   connecting: { colour: "gray", text: "connecting", why: "The live stream is being opened." },
   live: { colour: "sea", text: "live", why: "What changes is shown as it changes." },
-  lost: { colour: "orange", text: "stale", why: "The live stream is lost and is looked for again. Numbers may be old." },
+  lost: {
+    colour: "orange",
+    text: "stale",
+    why: "The live stream is lost and is looked for again. Numbers may be old.",
+  },
 };
 
 /** Whether what is shown follows what happens. */

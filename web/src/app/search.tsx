@@ -63,7 +63,9 @@ type To = (path: string, search?: Record<string, string>) => { onClick: () => vo
 /** Where the words themselves may be found. Their labels hold them, so that they always fit. */
 function lookups(query: string, to: To) {
   const text = encodeURIComponent(query);
-  const trace = HEX_ID.test(query) ? [{ id: "trace", label: `Trace ${query}`, ...to(`/traces/${query.toLowerCase()}`) }] : [];
+  const trace = HEX_ID.test(query)
+    ? [{ id: "trace", label: `Trace ${query}`, ...to(`/traces/${query.toLowerCase()}`) }]
+    : [];
   return [
     ...trace,
     { id: "user", label: `User ${query}`, ...to(`/user/${text}`) },

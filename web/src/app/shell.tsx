@@ -69,7 +69,9 @@ export function Shell() {
       {reads && <Search />}
       <ProvenanceCard />
       <Help opened={helped} onClose={help.close} />
-      <VisuallyHidden role="status">{link === "lost" ? "The live stream is lost; it is looked for." : ""}</VisuallyHidden>
+      <VisuallyHidden role="status">
+        {link === "lost" ? "The live stream is lost; it is looked for." : ""}
+      </VisuallyHidden>
     </LiveContext>
   );
 }

@@ -15,7 +15,14 @@ export function Views() {
   return (
     <Popover opened={opened} onChange={setOpened} position="bottom-end" shadow="md" width={300} trapFocus>
       <Popover.Target>
-        <Button variant="default" size="xs" px="xs" onClick={() => setOpened(!opened)} aria-label="Saved views" title="Saved views">
+        <Button
+          variant="default"
+          size="xs"
+          px="xs"
+          onClick={() => setOpened(!opened)}
+          aria-label="Saved views"
+          title="Saved views"
+        >
           ☆
         </Button>
       </Popover.Target>

@@ -4,7 +4,13 @@ import { Go } from "@/app/link";
 import { AreaVerdict } from "@/areas/parts";
 
 /** How an area stands, in words, and the ways on from there. */
-export function AreaHead({ area, well = "All that is judged is within its bounds." }: { area: keyof Schemas["AreasHealth"]; well?: string }) {
+export function AreaHead({
+  area,
+  well = "All that is judged is within its bounds.",
+}: {
+  area: keyof Schemas["AreasHealth"];
+  well?: string;
+}) {
   return (
     <div>
       <AreaVerdict area={area} well={well} />

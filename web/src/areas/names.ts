@@ -3,12 +3,27 @@ export type AreaName = { id: string; title: string; to: string; figures: readonl
 
 export const AREAS: readonly AreaName[] = [
   { id: "ai_systems", title: "AI systems", to: "/ai", figures: ["error_rate_5m", "response_time_p95_ms"] },
-  { id: "signal_intelligence", title: "Signals", to: "/signals", figures: ["delivery_success_rate", "signal_latency_p95_ms"] },
-  { id: "trading_execution", title: "Trading", to: "/trading", figures: ["execution_success_rate", "avg_slippage_bps"] },
+  {
+    id: "signal_intelligence",
+    title: "Signals",
+    to: "/signals",
+    figures: ["delivery_success_rate", "signal_latency_p95_ms"],
+  },
+  {
+    id: "trading_execution",
+    title: "Trading",
+    to: "/trading",
+    figures: ["execution_success_rate", "avg_slippage_bps"],
+  },
   { id: "market_data", title: "Market data", to: "/trading", figures: ["websocket_uptime", "data_staleness_max_ms"] },
   { id: "risk_management", title: "Risk", to: "/risk", figures: ["breaches_5m", "avg_calc_time_ms"] },
   { id: "credits", title: "Credits", to: "/credits", figures: ["ledger_mismatches_5m", "payment_success_rate"] },
-  { id: "strategies", title: "Strategies", to: "/strategies", figures: ["execution_success_rate", "active_strategies_1h"] },
+  {
+    id: "strategies",
+    title: "Strategies",
+    to: "/strategies",
+    figures: ["execution_success_rate", "active_strategies_1h"],
+  },
   { id: "costs", title: "Costs", to: "/costs", figures: ["cost_last_hour_usd", "ai_cost_last_hour_usd"] },
   { id: "emergency", title: "Emergency", to: "/emergency", figures: ["breakers_open", "security_events_5m"] },
   { id: "resources", title: "Resources", to: "/resources", figures: ["memory_used_ratio", "pool_used_ratio"] },

@@ -38,7 +38,17 @@ type Props = {
 const NO_MARKS: readonly Mark[] = [];
 
 /** A chart with its title, and its data as CSV or PNG. New options are drawn into the old picture. */
-export function Chart({ option, name, csv, height = 220, marks = NO_MARKS, onZoom, onPoint, empty, note, loading = false, error, retry }: Props) {
+export function Chart({
+  option,
+  name,
+  csv,
+  height = 220,
+  marks = NO_MARKS,
+  onZoom,
+  onPoint,
+  note,
+  ...standing
+}: Props) {
   const scheme = useComputedColorScheme("light");
   const place = useRef<HTMLDivElement>(null);
   const band = useRef<HTMLDivElement>(null);
@@ -47,33 +57,33 @@ export function Chart({ option, name, csv, height = 220, marks = NO_MARKS, onZoo
   useDrawn(place, chart, withMarks(option, marks), scheme);
   useTouched(chart, band, { onZoom, onPoint });
   const picture = useCallback(() => {
-    const url = chart.current?.getDataURL({ type: "png", pixelRatio: 2, backgroundColor: scheme === "dark" ? "#141a21" : "#ffffff" });
+    const url = chart.current?.getDataURL({
+      type: "png",
+      pixelRatio: 2,
+      backgroundColor: scheme === "dark" ? "#141a21" : "#ffffff",
+    });
     if (url !== undefined) download(url, fileName(name, "png"));
   }, [name, scheme]);
-  const table = () => download(URL.createObjectURL(new Blob([csvText(csv())], { type: "text/csv" })), fileName(name, "csv"));
+  const table = () =>
+    download(URL.createObjectURL(new Blob([csvText(csv())], { type: "text/csv" })), fileName(name, "csv"));
   return (
     <Box component="figure" m={0} aria-labelledby={title} className="chart">
       <Group justify="space-between" gap="xs" wrap="nowrap">
         <Text component="figcaption" id={title} size="sm" fw={600} truncate>
           {name}
         </Text>
-        <Group gap={2} wrap="nowrap" className="chart-tools">
-          <Button variant="subtle" size="compact-xs" onClick={table} aria-label={`${name}: CSV`}>
-            CSV
-          </Button>
-          <Button variant="subtle" size="compact-xs" onClick={picture} aria-label={`${name}: PNG`}>
-            PNG
-          </Button>
-        </Group>
+        <Tools name={name} onTable={table} onPicture={picture} />
       </Group>
       <Box pos="relative">
-        <div ref={place} style={{ height }} role="img" aria-label={`Chart: ${name}. ${summaryOf(option)}`} className={onPoint ? "chart-picked" : undefined} />
+        <div
+          ref={place}
+          style={{ height }}
+          role="img"
+          aria-label={`Chart: ${name}. ${summaryOf(option)}`}
+          className={onPoint ? "chart-picked" : undefined}
+        />
         <div ref={band} className="chart-band" hidden />
-        {isEmpty(option) && (
-          <Text component="div" c="dimmed" size="sm" className="chart-empty">
-            {loading ? <Loading what={name} /> : error !== undefined && error !== null ? <Failed error={error} what={name} {...(retry ? { retry } : {})} /> : (empty ?? "Nothing was measured in this range.")}
-          </Text>
-        )}
+        {isEmpty(option) && <Nothing name={name} {...standing} />}
       </Box>
       {note !== undefined && (
         <Text size="xs" c="dimmed">
@@ -84,7 +94,43 @@ export function Chart({ option, name, csv, height = 220, marks = NO_MARKS, onZoo
   );
 }
 
-function useDrawn(place: React.RefObject<HTMLDivElement | null>, chart: React.RefObject<EChart | null>, option: EChartsCoreOption, scheme: string) {
+function Tools({ name, onTable, onPicture }: { name: string; onTable: () => void; onPicture: () => void }) {
+  return (
+    <Group gap={2} wrap="nowrap" className="chart-tools">
+      <Button variant="subtle" size="compact-xs" onClick={onTable} aria-label={`${name}: CSV`}>
+        CSV
+      </Button>
+      <Button variant="subtle" size="compact-xs" onClick={onPicture} aria-label={`${name}: PNG`}>
+        PNG
+      </Button>
+    </Group>
+  );
+}
+
+/** What stands in the place of a picture that has no point. */
+function Nothing({
+  name,
+  empty,
+  loading = false,
+  error,
+  retry,
+}: Pick<Props, "name" | "empty" | "loading" | "error" | "retry">) {
+  const failed = error !== undefined && error !== null;
+  return (
+    <Text component="div" c="dimmed" size="sm" className="chart-empty">
+      {loading && <Loading what={name} />}
+      {!loading && failed && <Failed error={error} what={name} {...(retry ? { retry } : {})} />}
+      {!loading && !failed && (empty ?? "Nothing was measured in this range.")}
+    </Text>
+  );
+}
+
+function useDrawn(
+  place: React.RefObject<HTMLDivElement | null>,
+  chart: React.RefObject<EChart | null>,
+  option: EChartsCoreOption,
+  scheme: string,
+) {
   const drawn = useRef<string>("");
   useEffect(() => {
     if (place.current === null) return;
@@ -147,7 +193,8 @@ function summaryOf(option: EChartsCoreOption): string {
   const told = series.filter((each) => each.silent !== true && each.name !== undefined).slice(0, 8);
   return told
     .map(({ name = "", data = [] }) => {
-      const newest = data.findLast((each) => Array.isArray(each) && typeof each[1] === "number") as [number, number] | undefined;
+      const newest = data.findLast((each) => Array.isArray(each) && typeof each[1] === "number") as
+        [number, number] | undefined;
       return newest === undefined ? name : `${name}: newest ${formatNumber(newest[1])}`;
     })
     .join("; ");

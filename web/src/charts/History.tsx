@@ -32,7 +32,16 @@ const MOST = 8;
 const AROUND_MS = 60_000;
 
 /** An indicator's history over the range of the address: a line for each member, those with the largest values first. */
-export function History({ indicator, title, member, shape = "line", stacked = false, height = 180, traces, only }: Props) {
+export function History({
+  indicator,
+  title,
+  member,
+  shape = "line",
+  stacked = false,
+  height = 180,
+  traces,
+  only,
+}: Props) {
   const { range, options } = useAsked();
   const query = api.useQuery(
     "get",
@@ -45,7 +54,19 @@ export function History({ indicator, title, member, shape = "line", stacked = fa
   const point = useTraces(traces);
   return (
     <Answer query={query} what={title} height={height}>
-      {(data) => <Drawn data={data} title={title} shape={shape} stacked={stacked} height={height} only={only} marks={marks} onZoom={zoom} onPoint={point} />}
+      {(data) => (
+        <Drawn
+          data={data}
+          title={title}
+          shape={shape}
+          stacked={stacked}
+          height={height}
+          only={only}
+          marks={marks}
+          onZoom={zoom}
+          onPoint={point}
+        />
+      )}
     </Answer>
   );
 }
@@ -70,11 +91,17 @@ function Drawn({ data, title, shape, stacked, height, only, ...touch }: DrawnPro
 }
 
 /** The lines of an answer, the largest first, and how many were left out. */
-export function linesOf(data: Pick<Series, "items" | "sentence">, only?: (member: string) => boolean): { lines: Line[]; left: number } {
+export function linesOf(
+  data: Pick<Series, "items" | "sentence">,
+  only?: (member: string) => boolean,
+): { lines: Line[]; left: number } {
   const fitting = data.items.filter((item) => only?.(item.member) ?? true);
-  const largest = (item: (typeof fitting)[number]) => Math.max(-Infinity, ...item.points.map((point) => point.value ?? -Infinity));
+  const largest = (item: (typeof fitting)[number]) =>
+    Math.max(-Infinity, ...item.points.map((point) => point.value ?? -Infinity));
   const ordered = [...fitting].sort((a, b) => largest(b) - largest(a));
-  const lines = ordered.slice(0, MOST).map((item) => ({ name: item.member === "" ? data.sentence : item.member, points: item.points }));
+  const lines = ordered
+    .slice(0, MOST)
+    .map((item) => ({ name: item.member === "" ? data.sentence : item.member, points: item.points }));
   return { lines, left: Math.max(0, ordered.length - MOST) };
 }
 

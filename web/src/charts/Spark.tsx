@@ -8,7 +8,8 @@ export function Spark({ points, label }: { points: readonly Point[]; label: stri
   if (values.length === 0) return <span className="unknown">unknown</span>;
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const x = (place: number) => (points.length === 1 ? WIDTH / 2 : (place / (points.length - 1)) * WIDTH);
-  const y = (value: number) => (most === least ? HEIGHT / 2 : HEIGHT - 2 - ((value - least) / (most - least)) * (HEIGHT - 4));
+  const y = (value: number) =>
+    most === least ? HEIGHT / 2 : HEIGHT - 2 - ((value - least) / (most - least)) * (HEIGHT - 4);
   const path = points.map(({ value }, place) => {
     if (value === null) return "";
     const starts = place === 0 || points[place - 1]?.value === null;

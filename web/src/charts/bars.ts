@@ -9,20 +9,34 @@ const GRID = { left: 8, right: 18, top: 10, bottom: 4, containLabel: true };
 
 /** A bar for each thing, lying, the first at the top; what its interval is, as a whisker. */
 export function barsOption({ rows, unit }: { rows: readonly Bar[]; unit: string }): EChartsCoreOption {
-  const whiskers = rows.flatMap((row, place) => (isNumber(row.low) && isNumber(row.high) ? [[row.low, row.high, place]] : []));
+  const whiskers = rows.flatMap((row, place) =>
+    isNumber(row.low) && isNumber(row.high) ? [[row.low, row.high, place]] : [],
+  );
   return {
     animation: false,
     grid: GRID,
     xAxis: { type: "value", axisLabel: { formatter: (value: number) => formatTick(value, unit), hideOverlap: true } },
-    yAxis: { type: "category", inverse: true, data: rows.map((row) => row.name), axisLabel: { width: 150, overflow: "truncate" } },
-    tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, confine: true, formatter: (found: unknown) => toldBar(found, rows, unit) },
+    yAxis: {
+      type: "category",
+      inverse: true,
+      data: rows.map((row) => row.name),
+      axisLabel: { width: 150, overflow: "truncate" },
+    },
+    tooltip: {
+      trigger: "axis",
+      axisPointer: { type: "shadow" },
+      confine: true,
+      formatter: (found: unknown) => toldBar(found, rows, unit),
+    },
     series: [
       {
         type: "bar",
         barMaxWidth: 18,
         data: rows.map((row, place) => ({ value: row.value, itemStyle: { color: row.colour ?? colourOf(place) } })),
       },
-      ...(whiskers.length > 0 ? [{ type: "custom", silent: true, renderItem: whisker, data: whiskers, encode: { x: [0, 1], y: 2 } }] : []),
+      ...(whiskers.length > 0
+        ? [{ type: "custom", silent: true, renderItem: whisker, data: whiskers, encode: { x: [0, 1], y: 2 } }]
+        : []),
     ],
   };
 }
@@ -38,14 +52,20 @@ function whisker(_: unknown, api: Api) {
     shape: { x1, y1, x2, y2 },
     style: { stroke: "#8a949e", lineWidth: 1.5 },
   });
-  return { type: "group", children: [stroke(low, y, high, y), stroke(low, y - 4, low, y + 4), stroke(high, y - 4, high, y + 4)] };
+  return {
+    type: "group",
+    children: [stroke(low, y, high, y), stroke(low, y - 4, low, y + 4), stroke(high, y - 4, high, y + 4)],
+  };
 }
 
 function toldBar(found: unknown, rows: readonly Bar[], unit: string): HTMLElement {
   const place = (found as { dataIndex: number }[])[0]?.dataIndex ?? 0;
   const row = rows[place];
   if (row === undefined) return tooltip("", []);
-  const interval = isNumber(row.low) && isNumber(row.high) ? [`95 %: ${formatValue(row.low, unit)} to ${formatValue(row.high, unit)}`] : [];
+  const interval =
+    isNumber(row.low) && isNumber(row.high)
+      ? [`95 %: ${formatValue(row.low, unit)} to ${formatValue(row.high, unit)}`]
+      : [];
   return tooltip(row.name, [{ name: "", value: formatValue(row.value, unit) }], interval);
 }
 
@@ -63,7 +83,12 @@ export function groupedBarsOption(input: {
     legend: { type: "scroll", top: 0, left: 0, itemWidth: 12, itemHeight: 8 },
     xAxis: { type: "value", axisLabel: { formatter: (value: number) => formatTick(value, unit), hideOverlap: true } },
     yAxis: { type: "category", inverse: true, data: [...categories], axisLabel: { width: 150, overflow: "truncate" } },
-    tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, confine: true, formatter: (found: unknown) => toldGroup(found, unit) },
+    tooltip: {
+      trigger: "axis",
+      axisPointer: { type: "shadow" },
+      confine: true,
+      formatter: (found: unknown) => toldGroup(found, unit),
+    },
     series: groups.map((group, place) => ({
       type: "bar",
       name: group.name,
@@ -77,7 +102,11 @@ export function groupedBarsOption(input: {
 
 function toldGroup(found: unknown, unit: string): HTMLElement {
   const hovered = found as { name: string; seriesName: string; value: number | null; color: string }[];
-  const rows = hovered.map(({ seriesName, value, color }) => ({ name: seriesName, value: formatValue(value, unit), colour: color }));
+  const rows = hovered.map(({ seriesName, value, color }) => ({
+    name: seriesName,
+    value: formatValue(value, unit),
+    colour: color,
+  }));
   return tooltip(hovered[0]?.name ?? "", rows);
 }
 
@@ -91,7 +120,9 @@ export function histogramOption(input: {
   lines?: readonly { value: number; text: string }[];
 }): EChartsCoreOption {
   const { groups, unit, lines = [] } = input;
-  const ranges = [...new Map(groups.flatMap((group) => group.buckets).map((bucket) => [rangeOf(bucket, unit), bucket])).entries()]
+  const ranges = [
+    ...new Map(groups.flatMap((group) => group.buckets).map((bucket) => [rangeOf(bucket, unit), bucket])).entries(),
+  ]
     .sort(([, a], [, b]) => (a.from ?? -Infinity) - (b.from ?? -Infinity) || (a.to ?? Infinity) - (b.to ?? Infinity))
     .map(([name]) => name);
   return {
@@ -100,11 +131,23 @@ export function histogramOption(input: {
     legend: groups.length > 1 ? { type: "scroll", top: 0, left: 0, itemWidth: 12, itemHeight: 8 } : { show: false },
     xAxis: { type: "category", data: ranges, axisLabel: { hideOverlap: true, fontSize: 10 } },
     yAxis: { type: "value", minInterval: 1, axisLabel: { formatter: (value: number) => formatTick(value, "1") } },
-    tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, confine: true, formatter: (found: unknown) => toldGroup(found, "1") },
+    tooltip: {
+      trigger: "axis",
+      axisPointer: { type: "shadow" },
+      confine: true,
+      formatter: (found: unknown) => toldGroup(found, "1"),
+    },
     series: groups.map((group, place) => {
       const counts = new Map(group.buckets.map((bucket) => [rangeOf(bucket, unit), bucket.count]));
       const pointed = place === 0 && lines.length > 0 ? { markLine: pointers(lines, group.buckets, unit) } : {};
-      return { type: "bar", name: group.name, color: colourOf(place), barCategoryGap: "8%", data: ranges.map((range) => counts.get(range) ?? 0), ...pointed };
+      return {
+        type: "bar",
+        name: group.name,
+        color: colourOf(place),
+        barCategoryGap: "8%",
+        data: ranges.map((range) => counts.get(range) ?? 0),
+        ...pointed,
+      };
     }),
   };
 }
@@ -112,9 +155,17 @@ export function histogramOption(input: {
 function pointers(lines: readonly { value: number; text: string }[], buckets: readonly Bucket[], unit: string) {
   const data = lines.flatMap(({ value, text }) => {
     const within = buckets.find(({ from, to }) => value > (from ?? -Infinity) && value <= (to ?? Infinity));
-    return within === undefined ? [] : [{ xAxis: rangeOf(within, unit), label: { formatter: `${text} ${formatValue(value, unit)}` } }];
+    return within === undefined
+      ? []
+      : [{ xAxis: rangeOf(within, unit), label: { formatter: `${text} ${formatValue(value, unit)}` } }];
   });
-  return { silent: true, symbol: "none", lineStyle: { type: "dashed", color: "#d55e00" }, label: { fontSize: 10, color: "inherit" }, data };
+  return {
+    silent: true,
+    symbol: "none",
+    lineStyle: { type: "dashed", color: "#d55e00" },
+    label: { fontSize: 10, color: "inherit" },
+    data,
+  };
 }
 
 export function rangeOf({ from, to }: Bucket, unit: string): string {
@@ -125,7 +176,11 @@ export function rangeOf({ from, to }: Bucket, unit: string): string {
 }
 
 /** Parts that add up: each begins where the one before ended; the sum stands last. */
-export function cascadeOption(input: { parts: readonly { name: string; value: number | null }[]; total?: string; unit: string }): EChartsCoreOption {
+export function cascadeOption(input: {
+  parts: readonly { name: string; value: number | null }[];
+  total?: string;
+  unit: string;
+}): EChartsCoreOption {
   const { parts, total = "sum", unit } = input;
   let sum = 0;
   const steps = parts.map(({ name, value }) => {
@@ -135,12 +190,22 @@ export function cascadeOption(input: { parts: readonly { name: string; value: nu
   });
   // Of a part that nobody knows the sum is not known either.
   const known = parts.every(({ value }) => value !== null);
-  const end = { name: known ? total : `${total}: unknown`, value: known ? sum : null, from: Math.min(0, sum), to: known ? Math.max(0, sum) : 0, falls: false };
+  const end = {
+    name: known ? total : `${total}: unknown`,
+    value: known ? sum : null,
+    from: Math.min(0, sum),
+    to: known ? Math.max(0, sum) : 0,
+    falls: false,
+  };
   const all = [...steps, end];
   return {
     animation: false,
     grid: GRID,
-    xAxis: { type: "category", data: all.map((step) => step.name), axisLabel: { interval: 0, width: 90, overflow: "break", fontSize: 11 } },
+    xAxis: {
+      type: "category",
+      data: all.map((step) => step.name),
+      axisLabel: { interval: 0, width: 90, overflow: "break", fontSize: 11 },
+    },
     yAxis: { type: "value", axisLabel: { formatter: (value: number) => formatTick(value, unit) } },
     tooltip: { trigger: "item", confine: true, formatter: (found: unknown) => toldStep(found, all, unit) },
     series: [
@@ -161,7 +226,11 @@ function block(_: unknown, api: BlockApi) {
   const [, bottom] = api.coord([api.value(0), api.value(1)]);
   const width = Math.min(60, api.size([1, 0])[0] * 0.6);
   const fill = ["#d55e00", "#009e73", "#0072b2"][api.value(3)];
-  return { type: "rect", shape: { x: x - width / 2, y: top, width, height: Math.max(1, bottom - top) }, style: { fill } };
+  return {
+    type: "rect",
+    shape: { x: x - width / 2, y: top, width, height: Math.max(1, bottom - top) },
+    style: { fill },
+  };
 }
 
 function toldStep(found: unknown, all: readonly { name: string; value: number | null }[], unit: string): HTMLElement {
@@ -190,8 +259,16 @@ export function funnelOption({ steps }: { steps: readonly Step[] }): EChartsCore
         max: most,
         minSize: "2%",
         gap: 2,
-        label: { position: "right", fontSize: 11, formatter: ({ dataIndex }: { dataIndex: number }) => nameOf(known[dataIndex]) },
-        data: known.map((step, place) => ({ name: step.name, value: step.count, itemStyle: { color: colourOf(place), borderWidth: 0 } })),
+        label: {
+          position: "right",
+          fontSize: 11,
+          formatter: ({ dataIndex }: { dataIndex: number }) => nameOf(known[dataIndex]),
+        },
+        data: known.map((step, place) => ({
+          name: step.name,
+          value: step.count,
+          itemStyle: { color: colourOf(place), borderWidth: 0 },
+        })),
       },
     ],
   };
@@ -204,7 +281,10 @@ function nameOf(step: (Step & { count: number }) | undefined): string {
 function toldFunnel(found: unknown, steps: readonly (Step & { count: number })[], most: number): HTMLElement {
   const step = steps[(found as { dataIndex: number }).dataIndex];
   if (step === undefined) return tooltip("", []);
-  const rows = [{ name: "count", value: formatNumber(step.count) }, { name: "of the most", value: formatPercent(step.count / most) }];
+  const rows = [
+    { name: "count", value: formatNumber(step.count) },
+    { name: "of the most", value: formatPercent(step.count / most) },
+  ];
   const note = hopNote(step.drop_ratio, step.delay_s);
   return tooltip(step.name, rows, note === "" ? [] : [note]);
 }

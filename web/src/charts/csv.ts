@@ -4,12 +4,17 @@ import type { Line } from "@/charts/types";
 export function seriesCsv(lines: readonly Line[]): string[][] {
   const times = [...new Set(lines.flatMap((line) => line.points.map((point) => point.at)))].sort();
   const values = lines.map((line) => new Map(line.points.map((point) => [point.at, point.value])));
-  return [["at", ...lines.map((line) => line.name)], ...times.map((at) => [at, ...values.map((found) => text(found.get(at)))])];
+  return [
+    ["at", ...lines.map((line) => line.name)],
+    ...times.map((at) => [at, ...values.map((found) => text(found.get(at)))]),
+  ];
 }
 
 /** A row for each item, a column for each field that is a plain value. */
 export function rowsCsv(rows: readonly object[]): string[][] {
-  const fields = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((field) => rows.some((row) => isPlain(field in row ? row[field as keyof typeof row] : null)));
+  const fields = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((field) =>
+    rows.some((row) => isPlain(field in row ? row[field as keyof typeof row] : null)),
+  );
   return [fields, ...rows.map((row) => fields.map((field) => text((row as Record<string, unknown>)[field])))];
 }
 

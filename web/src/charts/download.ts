@@ -9,6 +9,9 @@ export function download(url: string, name: string): void {
 
 /** `Cost by model` as `cost-by-model.csv`. */
 export function fileName(name: string, ending: string): string {
-  const plain = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-|-$/g, "");
+  const plain = name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .replaceAll(/^-|-$/g, "");
   return `${plain === "" ? "chart" : plain}.${ending}`;
 }

@@ -50,7 +50,12 @@ export function dragging(chart: EChart, band: HTMLElement, told: Told): () => vo
   zr.on("mouseup", up);
   zr.on("globalout", away);
   return () => {
-    for (const [name, handler] of [["mousedown", down], ["mousemove", move], ["mouseup", up], ["globalout", away]] as const) {
+    for (const [name, handler] of [
+      ["mousedown", down],
+      ["mousemove", move],
+      ["mouseup", up],
+      ["globalout", away],
+    ] as const) {
       if (!chart.isDisposed()) zr.off(name, handler as () => void);
     }
   };
@@ -69,7 +74,8 @@ function nearest(chart: EChart, ms: number, value: number): { at: string; series
     for (const [at, found] of each.data ?? []) {
       if (found === null || found === undefined) continue;
       const [far, off] = [Math.abs(at - ms), Math.abs(found - value)];
-      if (best === null || far < best.far || (far === best.far && off < best.off)) best = { at, far, off, series: each.name ?? "" };
+      if (best === null || far < best.far || (far === best.far && off < best.off))
+        best = { at, far, off, series: each.name ?? "" };
     }
   }
   return best === null ? null : { at: iso(best.at), series: best.series };

@@ -1,5 +1,14 @@
 /** The parts of ECharts that are used: the rest is not loaded. */
-import { BarChart, CustomChart, FunnelChart, GraphChart, HeatmapChart, LineChart, ScatterChart, TreemapChart } from "echarts/charts";
+import {
+  BarChart,
+  CustomChart,
+  FunnelChart,
+  GraphChart,
+  HeatmapChart,
+  LineChart,
+  ScatterChart,
+  TreemapChart,
+} from "echarts/charts";
 import {
   AriaComponent,
   GridComponent,

@@ -8,7 +8,12 @@ type Told = Schemas["MarkItem"];
 /** The incidents, deployments and flags of the range that the address says. */
 export function useMarks(): Mark[] {
   const range = useRange();
-  const { data } = api.useQuery("get", "/api/v1/monitoring/marks", { params: { query: asked(range) } }, { meta: { live: "alerts" } });
+  const { data } = api.useQuery(
+    "get",
+    "/api/v1/monitoring/marks",
+    { params: { query: asked(range) } },
+    { meta: { live: "alerts" } },
+  );
   return useMemo(() => marksOf(data?.items ?? []), [data]);
 }
 

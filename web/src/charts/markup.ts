@@ -17,21 +17,48 @@ export function withMarks(option: EChartsCoreOption, marks: readonly Mark[]): EC
     name: mark.text,
     href: mark.href,
     lineStyle: { color: MARK_COLOURS[mark.kind], type: "solid", width: 1, opacity: 0.75 },
-    label: { formatter: LETTERS[mark.kind], position: "end", color: MARK_COLOURS[mark.kind], fontSize: 10, fontWeight: "bold", distance: 0 },
+    label: {
+      formatter: LETTERS[mark.kind],
+      position: "end",
+      color: MARK_COLOURS[mark.kind],
+      fontSize: 10,
+      fontWeight: "bold",
+      distance: 0,
+    },
   }));
   const lasting = inside.filter((mark) => mark.kind === "incident");
-  const areas = lasting.map((mark) => [{ xAxis: Date.parse(mark.at) }, { xAxis: endOf(mark, xAxis) }]);
+  const areas = joined(lasting.map((mark) => [Date.parse(mark.at), endOf(mark, xAxis)])).map(([from, to]) => [
+    { xAxis: from },
+    { xAxis: to },
+  ]);
   return {
     ...option,
     series: [
       {
         ...first,
-        markLine: { symbol: "none", animation: false, ...first?.markLine, silent: false, data: [...(first?.markLine?.data ?? []), ...lines] },
+        markLine: {
+          symbol: "none",
+          animation: false,
+          ...first?.markLine,
+          silent: false,
+          data: [...(first?.markLine?.data ?? []), ...lines],
+        },
         markArea: { silent: true, itemStyle: { color: MARK_COLOURS.incident, opacity: 0.07 }, data: areas },
       },
       ...others,
     ],
   };
+}
+
+/** Stretches that overlap as one: laid over each other they would hide what they mark. */
+function joined(stretches: readonly [number, number][]): [number, number][] {
+  const found: [number, number][] = [];
+  for (const [from, to] of [...stretches].sort((a, b) => a[0] - b[0])) {
+    const last = found.at(-1);
+    if (last !== undefined && from <= last[1]) last[1] = Math.max(last[1], to);
+    else found.push([from, to]);
+  }
+  return found;
 }
 
 type Ends = { min?: number; max?: number };

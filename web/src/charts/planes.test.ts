@@ -4,27 +4,54 @@ import { flameOption, waterfallHeight, waterfallOption } from "@/charts/spans";
 
 type Drawn = { type: string; data: unknown[]; connectNulls?: boolean };
 const seriesOf = (option: object) => (option as { series: Drawn[] }).series;
-const tells = (option: object, found: unknown) => (option as { tooltip: { formatter(found: unknown): HTMLElement } }).tooltip.formatter(found).textContent;
+const tells = (option: object, found: unknown) =>
+  (option as { tooltip: { formatter(found: unknown): HTMLElement } }).tooltip.formatter(found).textContent;
 
 test("areas are of what is above zero, with their share", () => {
-  const option = treemapOption({ nodes: [{ name: "a", value: 3 }, { name: "b", value: 0 }, { name: "c", value: 1 }], unit: "usd" });
+  const option = treemapOption({
+    nodes: [
+      { name: "a", value: 3 },
+      { name: "b", value: 0 },
+      { name: "c", value: 1 },
+    ],
+    unit: "usd",
+  });
   expect(seriesOf(option)[0]?.data).toMatchObject([{ name: "a" }, { name: "c" }]);
   expect(tells(option, { name: "a", value: 3 })).toBe("a$3.0075 %");
   expect(seriesOf(treemapOption({ nodes: [], unit: "usd" }))[0]?.data).toEqual([]);
 });
 
 test("a bin that nothing fell into is a gap of the curve", () => {
-  const bins = [{ said: 0.1, true_: null, samples: 0 }, { said: 0.9, true_: 0.8, low: 0.6, high: 0.9, samples: 12 }];
+  const bins = [
+    { said: 0.1, true_: null, samples: 0 },
+    { said: 0.9, true_: 0.8, low: 0.6, high: 0.9, samples: 12 },
+  ];
   const option = reliabilityOption({ curves: [{ name: "model", bins }] });
   const [diagonal, curve] = seriesOf(option);
-  expect(diagonal?.data).toEqual([[0, 0], [1, 1]]);
-  expect(curve?.data).toEqual([[0.1, null, 0, null, null], [0.9, 0.8, 12, 0.6, 0.9]]);
+  expect(diagonal?.data).toEqual([
+    [0, 0],
+    [1, 1],
+  ]);
+  expect(curve?.data).toEqual([
+    [0.1, null, 0, null, null],
+    [0.9, 0.8, 12, 0.6, 0.9],
+  ]);
   expect(curve?.connectNulls).toBe(false);
-  expect(tells(option, { seriesName: "model", color: "red", value: [0.9, 0.8, 12, 0.6, 0.9] })).toContain("60 % to 90 %");
+  expect(tells(option, { seriesName: "model", color: "red", value: [0.9, 0.8, 12, 0.6, 0.9] })).toContain(
+    "60 % to 90 %",
+  );
 });
 
 test("a pair without a value stays unknown, and scales nothing", () => {
-  const option = heatOption({ columns: ["x", "y"], rows: ["r"], cells: [[0, 0, 4], [1, 0, null]], unit: "s" });
+  const option = heatOption({
+    columns: ["x", "y"],
+    rows: ["r"],
+    cells: [
+      [0, 0, 4],
+      [1, 0, null],
+    ],
+    unit: "s",
+  });
   expect(option.visualMap).toMatchObject({ min: 0, max: 4 });
   expect(tells(option, { value: [1, 0, null] })).toBe("r, yunknown");
   expect(seriesOf(heatOption({ columns: [], rows: [], cells: [], unit: "s" }))[0]?.data).toEqual([]);
@@ -45,7 +72,11 @@ const spans = [
 
 test("a waterfall has a row for each span, a flame one for each depth", () => {
   const values = (option: object) => seriesOf(option)[0]?.data.map((each) => (each as { value: number[] }).value);
-  expect(values(waterfallOption({ spans }))).toEqual([[0, 10, 0, 0], [2, 5, 1, 1], [6, 8, 2, 0]]);
+  expect(values(waterfallOption({ spans }))).toEqual([
+    [0, 10, 0, 0],
+    [2, 5, 1, 1],
+    [6, 8, 2, 0],
+  ]);
   expect(values(flameOption({ spans }))?.map((each) => each[2])).toEqual([0, 1, 1]);
   expect(tells(waterfallOption({ spans }), { dataIndex: 2 })).toContain("failed");
   expect(tells(waterfallOption({ spans }), { dataIndex: 1 })).toContain("on the critical path");

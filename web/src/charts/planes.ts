@@ -15,7 +15,9 @@ export function treemapOption({ nodes, unit }: { nodes: readonly Node[]; unit: s
       confine: true,
       formatter: (found: unknown) => {
         const { name, value } = found as { name: string; value: number };
-        return tooltip(name, [{ name: "", value: formatValue(value, unit), note: sum > 0 ? formatPercent(value / sum) : "" }]);
+        return tooltip(name, [
+          { name: "", value: formatValue(value, unit), note: sum > 0 ? formatPercent(value / sum) : "" },
+        ]);
       },
     },
     series: [
@@ -28,7 +30,11 @@ export function treemapOption({ nodes, unit }: { nodes: readonly Node[]; unit: s
         right: 0,
         top: 0,
         bottom: 0,
-        label: { fontSize: 11, formatter: ({ name, value }: { name: string; value: number }) => `${name}\n${formatValue(value, unit)}` },
+        label: {
+          fontSize: 11,
+          lineHeight: 15,
+          formatter: ({ name, value }: { name: string; value: number }) => `${name}\n${formatValue(value, unit)}`,
+        },
         itemStyle: { gapWidth: 2, borderWidth: 0 },
         data: seen.map((node, place) => ({ ...node, itemStyle: { color: colourOf(place) } })),
       },
@@ -39,7 +45,11 @@ export function treemapOption({ nodes, unit }: { nodes: readonly Node[]; unit: s
 export type Bin = { said: number; true_: number | null; low?: number | null; high?: number | null; samples: number };
 
 /** How often those were right who said they were so sure. On the diagonal sureness and truth are the same. */
-export function reliabilityOption({ curves }: { curves: readonly { name: string; bins: readonly Bin[] }[] }): EChartsCoreOption {
+export function reliabilityOption({
+  curves,
+}: {
+  curves: readonly { name: string; bins: readonly Bin[] }[];
+}): EChartsCoreOption {
   const percent = (value: number) => formatPercent(value);
   const axis = { type: "value", min: 0, max: 1, axisLabel: { formatter: percent } };
   return {
@@ -50,7 +60,18 @@ export function reliabilityOption({ curves }: { curves: readonly { name: string;
     yAxis: { ...axis, name: "held" },
     tooltip: { trigger: "item", confine: true, formatter: toldBin },
     series: [
-      { type: "line", name: "as said", silent: true, symbol: "none", color: "#8a949e", lineStyle: { type: "dashed", width: 1 }, data: [[0, 0], [1, 1]] },
+      {
+        type: "line",
+        name: "as said",
+        silent: true,
+        symbol: "none",
+        color: "#8a949e",
+        lineStyle: { type: "dashed", width: 1 },
+        data: [
+          [0, 0],
+          [1, 1],
+        ],
+      },
       ...curves.map((curve, place) => ({
         type: "line",
         name: curve.name,
@@ -66,19 +87,29 @@ export function reliabilityOption({ curves }: { curves: readonly { name: string;
         color: colourOf(place),
         renderItem: interval,
         encode: { x: 0, y: [1, 2] },
-        data: curve.bins.flatMap((bin) => (typeof bin.low === "number" && typeof bin.high === "number" ? [[bin.said, bin.low, bin.high]] : [])),
+        data: curve.bins.flatMap((bin) =>
+          typeof bin.low === "number" && typeof bin.high === "number" ? [[bin.said, bin.low, bin.high]] : [],
+        ),
       })),
     ],
   };
 }
 
-type Api = { value(place: number): number; coord(at: [number, number]): [number, number]; visual(name: string): string };
+type Api = {
+  value(place: number): number;
+  coord(at: [number, number]): [number, number];
+  visual(name: string): string;
+};
 
 /** A thin line from the lower to the upper end. */
 function interval(_: unknown, api: Api) {
   const [x1, y1] = api.coord([api.value(0), api.value(1)]);
   const [x2, y2] = api.coord([api.value(0), api.value(2)]);
-  return { type: "line", shape: { x1, y1, x2, y2 }, style: { stroke: api.visual("color"), lineWidth: 1, opacity: 0.5 } };
+  return {
+    type: "line",
+    shape: { x1, y1, x2, y2 },
+    style: { stroke: api.visual("color"), lineWidth: 1, opacity: 0.5 },
+  };
 }
 
 function toldBin(found: unknown): HTMLElement {
@@ -88,15 +119,30 @@ function toldBin(found: unknown): HTMLElement {
     { name: "said", value: formatValue(said, "ratio"), colour: color },
     { name: "held", value: formatValue(held, "ratio"), note: `${formatNumber(samples ?? 0)} samples` },
   ];
-  const interval = typeof low === "number" && typeof high === "number" ? [`95 %: ${formatPercent(low)} to ${formatPercent(high)}`] : [];
+  const interval =
+    typeof low === "number" && typeof high === "number"
+      ? [`95 %: ${formatPercent(low)} to ${formatPercent(high)}`]
+      : [];
   return tooltip(seriesName, rows, interval);
 }
 
 export type MapNode = { id: string; name: string; status: string | null; group: string | null };
-export type MapEdge = { from: string; to: string; rate?: number | null; error_rate?: number | null; p95_ms?: number | null };
+export type MapEdge = {
+  from: string;
+  to: string;
+  rate?: number | null;
+  error_rate?: number | null;
+  p95_ms?: number | null;
+};
 
 /** Services on rings by their group, and who calls whom. Edges are as thick as they are used, red where calls fail. */
-export function serviceMapOption({ nodes, edges }: { nodes: readonly MapNode[]; edges: readonly MapEdge[] }): EChartsCoreOption {
+export function serviceMapOption({
+  nodes,
+  edges,
+}: {
+  nodes: readonly MapNode[];
+  edges: readonly MapEdge[];
+}): EChartsCoreOption {
   const known = new Set(nodes.map((node) => node.id));
   const most = Math.max(1, ...edges.map((edge) => edge.rate ?? 0));
   const places = rings(nodes);
@@ -110,7 +156,12 @@ export function serviceMapOption({ nodes, edges }: { nodes: readonly MapNode[]; 
         roam: true,
         edgeSymbol: ["none", "arrow"],
         edgeSymbolSize: 6,
-        label: { show: true, position: "right", fontSize: 9, formatter: ({ data }: { data: { title: string } }) => data.title },
+        label: {
+          show: true,
+          position: "right",
+          fontSize: 9,
+          formatter: ({ data }: { data: { title: string } }) => data.title,
+        },
         labelLayout: { hideOverlap: true },
         emphasis: { focus: "adjacency" },
         data: nodes.map((node) => ({
@@ -145,7 +196,10 @@ function rings(nodes: readonly MapNode[]): Map<string, { x: number; y: number }>
   const groups = [...new Set(nodes.map((node) => node.group))];
   const placed = new Map<string, { x: number; y: number }>();
   groups.forEach((group, at) => {
-    const middle = { x: 420 * Math.cos((2 * Math.PI * at) / groups.length), y: 260 * Math.sin((2 * Math.PI * at) / groups.length) };
+    const middle = {
+      x: 420 * Math.cos((2 * Math.PI * at) / groups.length),
+      y: 260 * Math.sin((2 * Math.PI * at) / groups.length),
+    };
     const members = nodes.filter((node) => node.group === group);
     members.forEach((node, place) => {
       const turn = (2 * Math.PI * place) / members.length;
@@ -159,7 +213,8 @@ function rings(nodes: readonly MapNode[]): Map<string, { x: number; y: number }>
 function toldMap(found: unknown): HTMLElement {
   const { dataType, data } = found as { dataType: string; data: { told: MapNode & MapEdge } };
   const { told } = data;
-  if (dataType === "node") return tooltip(told.name, [{ name: told.group ?? "not in the catalogue", value: told.status ?? "unknown" }]);
+  if (dataType === "node")
+    return tooltip(told.name, [{ name: told.group ?? "not in the catalogue", value: told.status ?? "unknown" }]);
   const rows = [
     { name: "calls", value: formatValue(told.rate, "1/s") },
     { name: "fail", value: formatValue(told.error_rate, "ratio") },

@@ -2,17 +2,31 @@ import { expect, test } from "vitest";
 import { axisTime, bandOption, seriesOption } from "@/charts/series";
 
 const at = (minute: number) => `2026-01-02T03:0${minute}:00.000Z`;
-type Drawn = { name: string; data: unknown[][]; connectNulls: boolean; showSymbol: boolean; stack?: string; type: string; markLine?: { data: { yAxis: number }[] } };
+type Drawn = {
+  name: string;
+  data: unknown[][];
+  connectNulls: boolean;
+  showSymbol: boolean;
+  stack?: string;
+  type: string;
+  markLine?: { data: { yAxis: number }[] };
+};
 const seriesOf = (option: object) => (option as { series: Drawn[] }).series;
 const first = (option: object) => {
   const [found] = seriesOf(option);
   if (found === undefined) throw new Error("no series");
   return found;
 };
-const tells = (option: object, found: unknown) => (option as { tooltip: { formatter(found: unknown): HTMLElement } }).tooltip.formatter(found).textContent;
+const tells = (option: object, found: unknown) =>
+  (option as { tooltip: { formatter(found: unknown): HTMLElement } }).tooltip.formatter(found).textContent;
 
 test("what was not measured is a gap, neither zero nor bridged", () => {
-  const points = [{ at: at(0), value: 5 }, { at: at(1), value: null }, { at: at(2), value: 7 }, { at: at(3), value: 8 }];
+  const points = [
+    { at: at(0), value: 5 },
+    { at: at(1), value: null },
+    { at: at(2), value: 7 },
+    { at: at(3), value: 8 },
+  ];
   const line = first(seriesOption({ lines: [{ name: "p95", points }], unit: "ms", zone: "utc" }));
   expect(line.data.map((each) => each[1])).toEqual([5, null, 7, 8]);
   expect(line.data[0]?.[0]).toBe(Date.parse(at(0)));
@@ -21,7 +35,13 @@ test("what was not measured is a gap, neither zero nor bridged", () => {
 
 test("a point that stands alone is a dot, as it makes no line", () => {
   const drawn = (values: (number | null)[]) =>
-    first(seriesOption({ lines: [{ name: "a", points: values.map((value, place) => ({ at: at(place), value })) }], unit: "1", zone: "utc" })).showSymbol;
+    first(
+      seriesOption({
+        lines: [{ name: "a", points: values.map((value, place) => ({ at: at(place), value })) }],
+        unit: "1",
+        zone: "utc",
+      }),
+    ).showSymbol;
   expect(drawn([5])).toBe(true);
   expect(drawn([null, 5, null, 6, 7])).toBe(true);
   expect(drawn([5, 6, null])).toBe(false);
@@ -30,7 +50,10 @@ test("a point that stands alone is a dot, as it makes no line", () => {
 test("the pointer tells unit, samples, what is estimated and what is unknown", () => {
   const option = seriesOption({ lines: [], unit: "ms", zone: "utc" });
   const item = (seriesName: string, value: unknown[]) => ({ seriesName, color: "red", value, data: value });
-  const text = tells(option, [item("kraken", [Date.parse(at(4)), 12, 30, true]), item("binance", [Date.parse(at(4)), null, null, false])]);
+  const text = tells(option, [
+    item("kraken", [Date.parse(at(4)), 12, 30, true]),
+    item("binance", [Date.parse(at(4)), null, null, false]),
+  ]);
   expect(text).toContain("2026-01-02 03:04:00 UTC");
   expect(text).toContain("kraken12 ms30 samples, estimated");
   expect(text).toContain("binanceunknown");
@@ -52,8 +75,20 @@ test("nothing to draw is no error", () => {
 
 test("bounds are drawn once, and what is stacked shares its stack", () => {
   const lines = ["a", "b"].map((name) => ({ name, points: [{ at: at(0), value: 1 }] }));
-  const drawn = seriesOf(seriesOption({ lines, unit: "ms", zone: "utc", shape: "bar", stacked: true, bounds: [{ value: 9, text: "bound" }] }));
-  expect(drawn.map((each) => [each.type, each.stack])).toEqual([["bar", "all"], ["bar", "all"]]);
+  const drawn = seriesOf(
+    seriesOption({
+      lines,
+      unit: "ms",
+      zone: "utc",
+      shape: "bar",
+      stacked: true,
+      bounds: [{ value: 9, text: "bound" }],
+    }),
+  );
+  expect(drawn.map((each) => [each.type, each.stack])).toEqual([
+    ["bar", "all"],
+    ["bar", "all"],
+  ]);
   expect(drawn.map((each) => each.markLine?.data.map(({ yAxis }) => yAxis))).toEqual([[9], undefined]);
 });
 

@@ -26,7 +26,12 @@ export function seriesOption(input: SeriesInput): EChartsCoreOption {
     grid: { left: 8, right: 14, top: lines.length > 1 ? 30 : 12, bottom: 4, containLabel: true },
     legend: lines.length > 1 ? { type: "scroll", top: 0, left: 0, itemWidth: 12, itemHeight: 8 } : { show: false },
     xAxis: timeAxis(zone, from, to),
-    yAxis: { type: "value", min: ({ min }: { min: number }) => Math.min(0, min), axisLabel: { formatter: (value: number) => formatTick(value, unit) }, splitNumber: 4 },
+    yAxis: {
+      type: "value",
+      min: ({ min }: { min: number }) => Math.min(0, min),
+      axisLabel: { formatter: (value: number) => formatTick(value, unit) },
+      splitNumber: 4,
+    },
     tooltip: { trigger: "axis", confine: true, formatter: (found: unknown) => told(found, unit, zone) },
     series: lines.map((line, place) => ({
       type: shape === "bar" ? "bar" : "line",
@@ -111,7 +116,8 @@ export function datum(point: Point): Datum {
 /** A point between two gaps has no line to be seen by. */
 function lonely(points: readonly Point[]): boolean {
   return points.some(
-    ({ value }, place) => value !== null && (points[place - 1]?.value ?? null) === null && (points[place + 1]?.value ?? null) === null,
+    ({ value }, place) =>
+      value !== null && (points[place - 1]?.value ?? null) === null && (points[place + 1]?.value ?? null) === null,
   );
 }
 
@@ -121,7 +127,10 @@ function boundLines(bounds: readonly Bound[], unit: string) {
     symbol: "none",
     lineStyle: { type: "dashed", width: 1, color: "#d55e00" },
     label: { position: "insideEndTop", fontSize: 10, color: "inherit" },
-    data: bounds.map(({ value, text }) => ({ yAxis: value, label: { formatter: `${text} ${formatValue(value, unit)}` } })),
+    data: bounds.map(({ value, text }) => ({
+      yAxis: value,
+      label: { formatter: `${text} ${formatValue(value, unit)}` },
+    })),
   };
 }
 
@@ -133,7 +142,10 @@ function told(found: unknown, unit: string, zone: Zone): HTMLElement {
   const rows = hovered
     .filter(({ seriesName }) => seriesName !== "low")
     .map(({ seriesName, color, value }): TooltipRow => {
-      const notes = [value[2] === null || value[2] === undefined ? "" : `${formatNumber(value[2])} samples`, value[3] ? "estimated" : ""];
+      const notes = [
+        value[2] === null || value[2] === undefined ? "" : `${formatNumber(value[2])} samples`,
+        value[3] ? "estimated" : "",
+      ];
       const note = notes.filter((each) => each !== "").join(", ");
       return { name: seriesName, value: formatValue(value[1], unit), colour: color, ...(note === "" ? {} : { note }) };
     });

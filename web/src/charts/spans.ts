@@ -42,7 +42,8 @@ export function flameOption({ spans }: { spans: readonly SpanBar[] }): EChartsCo
 /** How many of its ancestors are there; spans that are each other's parents are cut off. */
 function depthOf(id: string, parents: ReadonlyMap<string, string>): number {
   let depth = 0;
-  for (let at = parents.get(id); at !== undefined && parents.has(at) && depth < parents.size; at = parents.get(at)) depth += 1;
+  for (let at = parents.get(id); at !== undefined && parents.has(at) && depth < parents.size; at = parents.get(at))
+    depth += 1;
   return depth;
 }
 
@@ -52,7 +53,12 @@ function rowsOption(spans: readonly SpanBar[], rows: readonly number[]): ECharts
   return {
     animation: false,
     grid: { left: 8, right: 18, top: 24, bottom: 4, containLabel: true },
-    xAxis: { type: "value", min: 0, position: "top", axisLabel: { formatter: (value: number) => formatTick(value, "ms"), hideOverlap: true } },
+    xAxis: {
+      type: "value",
+      min: 0,
+      position: "top",
+      axisLabel: { formatter: (value: number) => formatTick(value, "ms"), hideOverlap: true },
+    },
     yAxis: { type: "value", inverse: true, min: 0, max: last + 1, show: false },
     tooltip: { confine: true, formatter: (found: unknown) => told(found, spans) },
     series: [
@@ -71,19 +77,37 @@ function rowsOption(spans: readonly SpanBar[], rows: readonly number[]): ECharts
   };
 }
 
-type Api = { value(place: number): number; coord(at: [number, number]): [number, number]; size(at: [number, number]): [number, number]; visual(name: string): string };
+type Api = {
+  value(place: number): number;
+  coord(at: [number, number]): [number, number];
+  size(at: [number, number]): [number, number];
+  visual(name: string): string;
+};
 
 function bar(_: unknown, api: Api) {
   const [x, y] = api.coord([api.value(0), api.value(2)]);
   const [end] = api.coord([api.value(1), api.value(2)]);
   const height = Math.max(2, (api.size([0, 1])[1] ?? ROW_PX) - 3);
   const frame = api.value(3) === 1 ? { stroke: "#e69f00", lineWidth: 2 } : {};
-  return { type: "rect", shape: { x, y, width: Math.max(1, end - x), height }, style: { fill: api.visual("color"), ...frame } };
+  return {
+    type: "rect",
+    shape: { x, y, width: Math.max(1, end - x), height },
+    style: { fill: api.visual("color"), ...frame },
+  };
 }
 
 function told(found: unknown, spans: readonly SpanBar[]): HTMLElement {
   const span = spans[(found as { dataIndex: number }).dataIndex];
   if (span === undefined) return tooltip("", []);
-  const notes = [span.error === true ? "failed" : "", span.critical === true ? "on the critical path" : ""].filter((each) => each !== "");
-  return tooltip(`${span.service}: ${span.name}`, [{ name: "lasted", value: formatMilliseconds(span.duration_ms) }, { name: "after", value: formatMilliseconds(span.start_ms) }], notes);
+  const notes = [span.error === true ? "failed" : "", span.critical === true ? "on the critical path" : ""].filter(
+    (each) => each !== "",
+  );
+  return tooltip(
+    `${span.service}: ${span.name}`,
+    [
+      { name: "lasted", value: formatMilliseconds(span.duration_ms) },
+      { name: "after", value: formatMilliseconds(span.start_ms) },
+    ],
+    notes,
+  );
 }

@@ -22,7 +22,12 @@ export function Diagnosis({ target }: { target: Partial<Record<Kind, string>> })
   return (
     <Answer query={found} what="the diagnosis">
       {(data) => (
-        <Findings data={data} again={() => void found.refetch()} busy={found.isFetching} summary={<Summary target={target} />} />
+        <Findings
+          data={data}
+          again={() => void found.refetch()}
+          busy={found.isFetching}
+          summary={<Summary target={target} />}
+        />
       )}
     </Answer>
   );
@@ -67,7 +72,9 @@ function Verdict({ data, again, busy }: { data: Answered; again: () => void; bus
       <Group gap="md">
         <Text size="sm" c="dimmed">
           {`${formatRange(now.from, now.to, zone)}, ${data.traces.now} traces`}
-          {baseline === null ? "" : `; held against ${formatRange(baseline.from, baseline.to, zone)}, ${data.traces.usual} traces`}
+          {baseline === null
+            ? ""
+            : `; held against ${formatRange(baseline.from, baseline.to, zone)}, ${data.traces.usual} traces`}
         </Text>
         <Button size="compact-xs" variant="default" onClick={again} loading={busy}>
           Ask again

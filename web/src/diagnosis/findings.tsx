@@ -20,7 +20,11 @@ export function CriticalPath({ data }: { data: Answered }) {
     return {
       key: `${hop.service} ${hop.operation} ${hop.hop}`,
       cells: [
-        <Go key="hop" to="/traces" search={{ ...when, service: hop.service, operation: hop.operation, sort: "slowest" }}>
+        <Go
+          key="hop"
+          to="/traces"
+          search={{ ...when, service: hop.service, operation: hop.operation, sort: "slowest" }}
+        >
           {`${hop.service}: ${hop.operation}`}
         </Go>,
         <Measured key="usual" value={hop.usual_ms} unit="ms" provenance={samples} />,
@@ -98,7 +102,12 @@ export function Changes({ data }: { data: Answered }) {
       {rows.length === 0 ? (
         <Empty title="No change">Nothing was deployed, switched or set about that time.</Empty>
       ) : (
-        <Cells label="Changes" heads={["At", "Kind", "Change", "Against the onset", "Times", "Service"]} rows={rows} minWidth={860} />
+        <Cells
+          label="Changes"
+          heads={["At", "Kind", "Change", "Against the onset", "Times", "Service"]}
+          rows={rows}
+          minWidth={860}
+        />
       )}
     </Panel>
   );

@@ -19,7 +19,8 @@ const AREA_PAGES: Record<string, string> = {
 const INCIDENT = /\b\d{8}t\d{6}-[0-9a-f]{8}\b/i;
 const TRACE = /\b[0-9a-f]{32}\b/i;
 const FINGERPRINT = /\b[0-9a-f]{16}\b/i;
-const NAMED = /\b(order|user|trace|signal|decision|conversation|feature|endpoint|service|alert|incident)\s+["']?([\w.:/-]+)/i;
+const NAMED =
+  /\b(order|user|trace|signal|decision|conversation|feature|endpoint|service|alert|incident)\s+["']?([\w.:/-]+)/i;
 
 /** What a question is about, as far as its words say: ids, names of services, or a word with a name after it. */
 export function targetOf(question: string, services: readonly string[]): Target | undefined {
@@ -75,7 +76,10 @@ const PLACES: readonly [RegExp, (id: string) => string][] = [
   [/^runbooks\/([^/]+)/, (id) => `/emergency/${id}`],
   [/^traces\/([0-9a-f]{32})/, (id) => `/traces/${id}`],
   [/^user\/([^/]+)/, (id) => `/user/${id}`],
-  [/^(alerts|incidents|services|traces|logs|risk|credits|strategies|resources|signals|trading|costs)\b/, (id) => `/${id}`],
+  [
+    /^(alerts|incidents|services|traces|logs|risk|credits|strategies|resources|signals|trading|costs)\b/,
+    (id) => `/${id}`,
+  ],
   [/^ai-systems/, () => "/ai"],
   [/^market-data/, () => "/trading"],
   [/^series/, () => "/panels"],

@@ -33,7 +33,7 @@ const CAPITALS: Record<string, string> = {
 
 /** The unit of a field by its name; empty where it has none. `response_time_p95_ms` is `ms`, `error_rate` is `ratio`. */
 export function unitOf(field: string): string {
-  for (let name = field; ; ) {
+  for (let name = field; ;) {
     const found = UNITS.find(([ending]) => name.endsWith(ending) || name === ending.slice(1));
     if (found !== undefined) return found[1];
     if (SHARE.test(name)) return "ratio";

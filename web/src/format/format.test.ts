@@ -100,7 +100,9 @@ test("times are told in UTC, or in the reader's zone with its name", () => {
 });
 
 test("a range names the day once", () => {
-  expect(format.formatRange("2026-01-02T03:00:00Z", "2026-01-02T04:00:00Z", "utc")).toBe("2026-01-02 03:00:00 – 04:00:00 UTC");
+  expect(format.formatRange("2026-01-02T03:00:00Z", "2026-01-02T04:00:00Z", "utc")).toBe(
+    "2026-01-02 03:00:00 – 04:00:00 UTC",
+  );
   expect(format.formatRange("2026-01-02T03:00:00Z", "2026-01-03T04:00:00Z", "utc")).toBe(
     "2026-01-02 03:00:00 – 2026-01-03 04:00:00 UTC",
   );

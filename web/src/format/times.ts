@@ -1,6 +1,13 @@
 import type { Zone } from "@/app/address";
 
-const PARTS = { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" } as const;
+const PARTS = {
+  year: "numeric",
+  month: "2-digit",
+  day: "2-digit",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+} as const;
 
 // Formatters are dear to make and are wanted thousands of times.
 const MADE: Record<Zone, Intl.DateTimeFormat> = {

@@ -38,13 +38,25 @@ export function Failed({ error, retry, what = "this" }: { error: unknown; retry?
 type Asked<T> = { data: T | undefined; error: unknown; isPending: boolean; refetch: () => unknown };
 
 /** What is shown of one question: that it is asked, that it failed, or the answer; an old one says that it is old. */
-export function Answer<T>({ query, what, height, children }: { query: Asked<T>; what?: string; height?: number; children: (data: T) => ReactNode }) {
+export function Answer<T>({
+  query,
+  what,
+  height,
+  children,
+}: {
+  query: Asked<T>;
+  what?: string;
+  height?: number;
+  children: (data: T) => ReactNode;
+}) {
   const { data, error, isPending, refetch } = query;
   const named = what === undefined ? {} : { what };
   if (data !== undefined) {
     return (
       <>
-        {error !== null && error !== undefined && <Failed error={error} retry={() => void refetch()} what={`a newer answer for ${what ?? "this"}`} />}
+        {error !== null && error !== undefined && (
+          <Failed error={error} retry={() => void refetch()} what={`a newer answer for ${what ?? "this"}`} />
+        )}
         {children(data)}
       </>
     );

@@ -48,7 +48,13 @@ export function Figure({ label, status, to, search = {}, under, ...number }: Fig
     <Paper withBorder px="xs" py={6} className="figure">
       <Text component="div" size="xs" c="dimmed" truncate title={label}>
         {status !== undefined && status !== null && <StatusDot status={status} />}
-        {to === undefined ? label : <Go to={to} search={search} c="inherit" underline="always">{label}</Go>}
+        {to === undefined ? (
+          label
+        ) : (
+          <Go to={to} search={search} c="inherit" underline="always">
+            {label}
+          </Go>
+        )}
       </Text>
       <Measured {...number} label={label} size={number.size ?? "md"} focus />
       {under !== undefined && (
@@ -63,7 +69,11 @@ export function Figure({ label, status, to, search = {}, under, ...number }: Fig
 /** Figures beside each other, as many as there is room for. */
 export function Figures({ children, columns = 6 }: { children: ReactNode; columns?: number }) {
   return (
-    <SimpleGrid cols={{ base: 2, sm: Math.min(3, columns), md: Math.min(4, columns), lg: columns }} spacing="xs" verticalSpacing="xs">
+    <SimpleGrid
+      cols={{ base: 2, sm: Math.min(3, columns), md: Math.min(4, columns), lg: columns }}
+      spacing="xs"
+      verticalSpacing="xs"
+    >
       {children}
     </SimpleGrid>
   );

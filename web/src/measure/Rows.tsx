@@ -33,25 +33,38 @@ const FIRST = 12;
 const STATUSES = new Set(["status", "state", "severity", "phase", "verdict"]);
 
 /** A table of an answer's rows: sorted by a click, units by the columns' names, ids as links. It scrolls within itself. */
-export function Rows<T extends object>({ rows, columns, label, cell, limit = FIRST, section, titles = {}, empty }: Props<T>) {
+export function Rows<T extends object>(props: Props<T>) {
+  const { rows, columns, label, cell, limit = FIRST, section, titles = {}, empty } = props;
   const [sort, setSort] = useState<{ field: string; descending: boolean } | null>(null);
   const [all, showAll] = useState(false);
   const fields = useMemo<readonly string[]>(() => columns ?? columnsOf(rows as readonly Row[]), [columns, rows]);
   const ordered = useMemo(() => sorted(rows, sort?.field ?? null, sort?.descending ?? true), [rows, sort]);
-  if (rows.length === 0) return <Text size="sm" c="dimmed">{empty ?? "None in this range."}</Text>;
+  if (rows.length === 0)
+    return (
+      <Text size="sm" c="dimmed">
+        {empty ?? "None in this range."}
+      </Text>
+    );
   const shown = all ? ordered : ordered.slice(0, limit);
-  const order = (field: string) => setSort((now) => ({ field, descending: now?.field === field ? !now.descending : true }));
+  const order = (field: string) =>
+    setSort((now) => ({ field, descending: now?.field === field ? !now.descending : true }));
   return (
     <div>
-      <Table.ScrollContainer minWidth={0} maxHeight={all ? 640 : undefined} scrollAreaProps={{ viewportProps: { tabIndex: 0, "aria-label": label, role: "region" } }}>
-        <Table stickyHeader={all} highlightOnHover fz="xs" verticalSpacing={3} horizontalSpacing={8} aria-label={label} className="rows">
-          <Table.Thead>
-            <Table.Tr>
-              {fields.map((field) => (
-                <Heading key={field} field={field} title={titles[field]} number={isNumeric(rows, field)} sort={sort} onSort={order} />
-              ))}
-            </Table.Tr>
-          </Table.Thead>
+      <Table.ScrollContainer
+        minWidth={0}
+        maxHeight={all ? 640 : undefined}
+        scrollAreaProps={{ viewportProps: { tabIndex: 0, "aria-label": label, role: "region" } }}
+      >
+        <Table
+          stickyHeader={all}
+          highlightOnHover
+          fz="xs"
+          verticalSpacing={3}
+          horizontalSpacing={8}
+          aria-label={label}
+          className="rows"
+        >
+          <Headings fields={fields} titles={titles} rows={rows} sort={sort} onSort={order} />
           <Table.Tbody>
             {shown.map((row, place) => (
               <Table.Tr key={place}>
@@ -65,17 +78,31 @@ export function Rows<T extends object>({ rows, columns, label, cell, limit = FIR
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
-      <Group gap="xs" justify="flex-end">
-        {rows.length > limit && (
-          <Button variant="subtle" size="compact-xs" onClick={() => showAll(!all)}>
-            {all ? "Show fewer" : `Show all ${rows.length}`}
-          </Button>
-        )}
-        <Button variant="subtle" size="compact-xs" aria-label={`${label}: CSV`} onClick={() => save(label, rows)}>
-          CSV
-        </Button>
-      </Group>
+      <Under label={label} rows={rows} more={rows.length > limit} all={all} onAll={showAll} />
     </div>
+  );
+}
+
+type UnderProps = {
+  label: string;
+  rows: readonly object[];
+  more: boolean;
+  all: boolean;
+  onAll: (all: boolean) => void;
+};
+
+function Under({ label, rows, more, all, onAll }: UnderProps) {
+  return (
+    <Group gap="xs" justify="flex-end">
+      {more && (
+        <Button variant="subtle" size="compact-xs" onClick={() => onAll(!all)}>
+          {all ? "Show fewer" : `Show all ${rows.length}`}
+        </Button>
+      )}
+      <Button variant="subtle" size="compact-xs" aria-label={`${label}: CSV`} onClick={() => save(label, rows)}>
+        CSV
+      </Button>
+    </Group>
   );
 }
 
@@ -94,6 +121,31 @@ type HeadingProps = {
   sort: { field: string; descending: boolean } | null;
   onSort: (field: string) => void;
 };
+
+type HeadingsProps = Pick<HeadingProps, "sort" | "onSort"> & {
+  fields: readonly string[];
+  titles: Partial<Record<string, string>>;
+  rows: readonly object[];
+};
+
+function Headings({ fields, titles, rows, sort, onSort }: HeadingsProps) {
+  return (
+    <Table.Thead>
+      <Table.Tr>
+        {fields.map((field) => (
+          <Heading
+            key={field}
+            field={field}
+            title={titles[field]}
+            number={isNumeric(rows, field)}
+            sort={sort}
+            onSort={onSort}
+          />
+        ))}
+      </Table.Tr>
+    </Table.Thead>
+  );
+}
 
 function Heading({ field, title, number, sort, onSort }: HeadingProps) {
   const here = sort?.field === field;
@@ -126,8 +178,18 @@ const Value = memo(function Value({ field, row, section }: { field: string; row:
     const unit = provenance?.unit ?? unitOf(field);
     return (
       <>
-        <Measured value={value} unit={unit} label={labelOf(field)} provenance={ends === null ? provenance : { ...provenance, interval: ends }} />
-        {ends !== null && <span className="interval"> {formatValue(ends[0], unit)}–{formatValue(ends[1], unit)}</span>}
+        <Measured
+          value={value}
+          unit={unit}
+          label={labelOf(field)}
+          provenance={ends === null ? provenance : { ...provenance, interval: ends }}
+        />
+        {ends !== null && (
+          <span className="interval">
+            {" "}
+            {formatValue(ends[0], unit)}–{formatValue(ends[1], unit)}
+          </span>
+        )}
       </>
     );
   }
@@ -135,6 +197,15 @@ const Value = memo(function Value({ field, row, section }: { field: string; row:
   if (STATUSES.has(field) && typeof value === "string") return <StatusBadge status={value} />;
   const leads = leadsTo(field, value);
   const text = textOf(field, value, zone);
-  if (leads !== null) return <Go to={leads.to} {...(leads.search ? { search: leads.search } : {})} fz="xs">{text}</Go>;
-  return <span className="cell" title={text.length > 60 ? text : undefined}>{text}</span>;
+  if (leads !== null)
+    return (
+      <Go to={leads.to} {...(leads.search ? { search: leads.search } : {})} fz="xs">
+        {text}
+      </Go>
+    );
+  return (
+    <span className="cell" title={text.length > 60 ? text : undefined}>
+      {text}
+    </span>
+  );
 });

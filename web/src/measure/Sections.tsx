@@ -22,8 +22,13 @@ type Props = {
 
 /** A whole deep dive, section by section. What it has no form for is left to the page. */
 export function Sections({ data, only, omit = [], titles = {} }: Props) {
-  const found = (Object.entries(data) as [string, unknown][]).filter(([, section]) => typeof section === "object" && section !== null && !Array.isArray(section));
-  const wanted = only === undefined ? found.filter(([id]) => !omit.includes(id)) : only.flatMap((id) => found.filter(([each]) => each === id));
+  const found = (Object.entries(data) as [string, unknown][]).filter(
+    ([, section]) => typeof section === "object" && section !== null && !Array.isArray(section),
+  );
+  const wanted =
+    only === undefined
+      ? found.filter(([id]) => !omit.includes(id))
+      : only.flatMap((id) => found.filter(([each]) => each === id));
   return (
     <Stack gap="md">
       {wanted.map(([id, section]) => (
@@ -41,7 +46,11 @@ export function SectionPart({ id, section, title }: { id: string; section: unkno
       {isListed(section) ? (
         <>
           <Rows rows={section.items} label={title ?? titled(id)} section={section} />
-          {typeof section.next === "string" && <Text size="xs" c="dimmed">The first {section.items.length}; there are more.</Text>}
+          {typeof section.next === "string" && (
+            <Text size="xs" c="dimmed">
+              The first {section.items.length}; there are more.
+            </Text>
+          )}
         </>
       ) : (
         <Fields section={section} />
@@ -51,7 +60,17 @@ export function SectionPart({ id, section, title }: { id: string; section: unkno
 }
 
 /** A card with a heading. */
-export function Part({ title, note, children, aside }: { title: string; note?: ReactNode; aside?: ReactNode; children: ReactNode }) {
+export function Part({
+  title,
+  note,
+  children,
+  aside,
+}: {
+  title: string;
+  note?: ReactNode;
+  aside?: ReactNode;
+  children: ReactNode;
+}) {
   return (
     <Card withBorder padding="sm" className="part">
       <Group justify="space-between" gap="xs" mb={6}>
@@ -70,7 +89,10 @@ export function Part({ title, note, children, aside }: { title: string; note?: R
 
 /** What the rows of a section rest on, in one line. */
 export function Basis({ section }: { section: unknown }) {
-  const provenance = typeof section === "object" && section !== null && "provenance" in section ? (section.provenance as Provenance | null) : null;
+  const provenance =
+    typeof section === "object" && section !== null && "provenance" in section
+      ? (section.provenance as Provenance | null)
+      : null;
   if (provenance === null || typeof provenance.source !== "string") return null;
   const { samples, window_s, source } = provenance;
   const window = typeof window_s === "number" ? ` in ${formatDuration(window_s)}` : "";
@@ -87,8 +109,18 @@ function isListed(section: object): section is Listed {
 }
 
 /** The numbers of a section as figures; what is text stands under them. */
-export function Fields({ section, only, titles = {} }: { section: object; only?: readonly string[]; titles?: Partial<Record<string, string>> }) {
-  const entries = (Object.entries(section) as [string, unknown][]).filter(([field]) => field !== "provenance" && (only === undefined || only.includes(field)));
+export function Fields({
+  section,
+  only,
+  titles = {},
+}: {
+  section: object;
+  only?: readonly string[];
+  titles?: Partial<Record<string, string>>;
+}) {
+  const entries = (Object.entries(section) as [string, unknown][]).filter(
+    ([field]) => field !== "provenance" && (only === undefined || only.includes(field)),
+  );
   const numbers = entries.filter(([, value]) => typeof value === "number" || value === null);
   const rest = entries.filter(([, value]) => typeof value === "string" || typeof value === "boolean");
   return (
@@ -96,7 +128,15 @@ export function Fields({ section, only, titles = {} }: { section: object; only?:
       <Figures>
         {numbers.map(([field, value]) => {
           const provenance = provenanceOf(section, field);
-          return <Figure key={field} label={titles[field] ?? labelOf(field)} value={value as number | null} unit={provenance?.unit ?? unitOf(field)} provenance={provenance} />;
+          return (
+            <Figure
+              key={field}
+              label={titles[field] ?? labelOf(field)}
+              value={value as number | null}
+              unit={provenance?.unit ?? unitOf(field)}
+              provenance={provenance}
+            />
+          );
         })}
       </Figures>
       {rest.map(([field, value]) => (

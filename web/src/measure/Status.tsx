@@ -47,7 +47,19 @@ export function StatusBadge({ status, reason }: { status: string | null | undefi
   const word = status ?? "unknown";
   const { colour, shape } = LOOKS[word] ?? UNKNOWN;
   return (
-    <Badge variant="default" size="sm" radius="sm" className="status" data-status={word} title={reason} leftSection={<span aria-hidden="true" className="status-dot" data-colour={colour}>{shape}</span>}>
+    <Badge
+      variant="default"
+      size="sm"
+      radius="sm"
+      className="status"
+      data-status={word}
+      title={reason}
+      leftSection={
+        <span aria-hidden="true" className="status-dot" data-colour={colour}>
+          {shape}
+        </span>
+      }
+    >
       {word.replaceAll("_", " ")}
     </Badge>
   );

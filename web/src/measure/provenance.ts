@@ -12,7 +12,13 @@ export type Provenance = {
 };
 
 /** What the card of a number tells of it. */
-export type Told = { label: string; value: number | null; unit: string; provenance: Provenance | undefined; hint?: string | undefined };
+export type Told = {
+  label: string;
+  value: number | null;
+  unit: string;
+  provenance: Provenance | undefined;
+  hint?: string | undefined;
+};
 
 const TOLD = new WeakMap<Element, Told>();
 

@@ -24,14 +24,23 @@ function isNested(value: unknown): boolean {
 }
 
 /** What an empty name stands for: all of them together, or nobody that was told. */
-const EMPTY: Record<string, string> = { exchange: "all", name: "all", member: "all", user: "nobody told", user_id: "nobody told", user_cohort: "none told", feature: "none told" };
+const EMPTY: Record<string, string> = {
+  exchange: "all",
+  name: "all",
+  member: "all",
+  user: "nobody told",
+  user_id: "nobody told",
+  user_cohort: "none told",
+  feature: "none told",
+};
 
 /** The text of a field that is not shown as a number. */
 export function textOf(field: string, value: unknown, zone: Zone): string {
   if (value === null || value === undefined) return "unknown";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") return formatValue(value, unitOf(field));
-  if (Array.isArray(value)) return value.length === 0 ? "none" : value.map((each) => textOf(field, each, zone)).join(", ");
+  if (Array.isArray(value))
+    return value.length === 0 ? "none" : value.map((each) => textOf(field, each, zone)).join(", ");
   if (typeof value === "string") {
     if (holdsTime(field)) return formatTime(value, zone);
     return value === "" ? (EMPTY[field] ?? "none") : value;

@@ -2,7 +2,11 @@ import { expect, test } from "vitest";
 import { GROUPS, PAGES, printed } from "@/pages";
 
 test("no two pages share an address, a key or a name", () => {
-  for (const values of [PAGES.flatMap((page) => page.paths), PAGES.map((page) => page.key), PAGES.map((page) => page.id)]) {
+  for (const values of [
+    PAGES.flatMap((page) => page.paths),
+    PAGES.map((page) => page.key),
+    PAGES.map((page) => page.id),
+  ]) {
     expect(new Set(values).size).toBe(values.length);
   }
 });

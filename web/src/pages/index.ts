@@ -79,7 +79,14 @@ export const PAGES: readonly PageEntry[] = [
     key: "u",
     load: () => import("./user"),
   },
-  { id: "diagnose", title: "Diagnose", group: "Search", paths: ["/diagnose"], key: "d", load: () => import("./diagnose") },
+  {
+    id: "diagnose",
+    title: "Diagnose",
+    group: "Search",
+    paths: ["/diagnose"],
+    key: "d",
+    load: () => import("./diagnose"),
+  },
   {
     id: "traces",
     title: "Traces",

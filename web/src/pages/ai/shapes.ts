@@ -33,6 +33,12 @@ export function curvesOf(rows: readonly Bin[]) {
     bins: rows
       .filter((row) => row.model === name && row.confidence_mean !== null)
       .sort((a, b) => a.confidence_from - b.confidence_from)
-      .map((row) => ({ said: row.confidence_mean ?? 0, true_: row.correct_ratio, low: row.correct_low, high: row.correct_high, samples: row.samples })),
+      .map((row) => ({
+        said: row.confidence_mean ?? 0,
+        true_: row.correct_ratio,
+        low: row.correct_low,
+        high: row.correct_high,
+        samples: row.samples,
+      })),
   }));
 }

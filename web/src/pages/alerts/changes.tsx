@@ -7,13 +7,24 @@ const COLUMNS = ["at", "before", "after", "severity", "sentence", "rule", "membe
 /** Every change of phase in the range, newest first. */
 export function Changes() {
   const { range } = useAsked();
-  const query = api.useQuery("get", "/api/v1/monitoring/alerts/changes", { params: { query: { environment: range.environment, limit: 200 } } }, { meta: { live: "alerts" } });
+  const query = api.useQuery(
+    "get",
+    "/api/v1/monitoring/alerts/changes",
+    { params: { query: { environment: range.environment, limit: 200 } } },
+    { meta: { live: "alerts" } },
+  );
   return (
     <Answer query={query} what="the changes">
       {({ items }) => (
         <Rows
           label="Changes of alerts"
-          rows={items.map(({ alert, ...change }) => ({ ...change, severity: alert.severity, sentence: alert.sentence, rule: alert.rule, member: alert.member }))}
+          rows={items.map(({ alert, ...change }) => ({
+            ...change,
+            severity: alert.severity,
+            sentence: alert.sentence,
+            rule: alert.rule,
+            member: alert.member,
+          }))}
           columns={COLUMNS}
           limit={60}
           empty="No alert has changed."

@@ -1,6 +1,7 @@
 import { Button, Group, Stack, Text } from "@mantine/core";
-import { api, sentenceOf, type Schemas } from "@/api/client";
+import { api, type Schemas } from "@/api/client";
 import { useDone } from "@/app/done";
+import { Refused } from "@/app/form";
 import { Go } from "@/app/link";
 import { useAddress, useRange } from "@/app/range";
 import { may, useSession } from "@/app/session";
@@ -14,8 +15,15 @@ const ORDER = ["critical", "warning", "info"];
 export function Firing() {
   const { environment } = useRange();
   const [{ area, service, rule, severity }] = useAddress();
-  const given = Object.fromEntries(Object.entries({ area, service, rule, severity }).filter(([, value]) => (value ?? "") !== ""));
-  const query = api.useQuery("get", "/api/v1/monitoring/alerts", { params: { query: { environment, limit: 200, ...given } } }, { meta: { live: "alerts" } });
+  const given = Object.fromEntries(
+    Object.entries({ area, service, rule, severity }).filter(([, value]) => (value ?? "") !== ""),
+  );
+  const query = api.useQuery(
+    "get",
+    "/api/v1/monitoring/alerts",
+    { params: { query: { environment, limit: 200, ...given } } },
+    { meta: { live: "alerts" } },
+  );
   return (
     <Answer query={query} what="the alerts">
       {({ items, next }) => (
@@ -25,7 +33,9 @@ export function Firing() {
               Only those of {Object.values(given).join(", ")}. <Go to="/alerts">All alerts</Go>
             </Text>
           )}
-          {items.length === 0 && <Empty title="Nothing fires">What was stands under History; what could fire under Rules.</Empty>}
+          {items.length === 0 && (
+            <Empty title="Nothing fires">What was stands under History; what could fire under Rules.</Empty>
+          )}
           {ORDER.map((level) => {
             const alerts = items.filter((item) => item.severity === level);
             return alerts.length === 0 ? null : (
@@ -57,7 +67,14 @@ function One({ alert }: { alert: Alert }) {
             {alert.rule} {alert.member}, since {formatTime(alert.fired_at ?? alert.started_at, zone)}
             {alert.value !== null && (
               <>
-                , <Measured value={alert.value} unit={alert.provenance?.unit ?? "1"} label={alert.sentence} provenance={alert.provenance ?? undefined} /> {alert.bound}
+                ,{" "}
+                <Measured
+                  value={alert.value}
+                  unit={alert.provenance?.unit ?? "1"}
+                  label={alert.sentence}
+                  provenance={alert.provenance ?? undefined}
+                />{" "}
+                {alert.bound}
               </>
             )}
           </Text>
@@ -84,21 +101,25 @@ function One({ alert }: { alert: Alert }) {
 function Deeds({ alert }: { alert: Alert }) {
   const operates = may(useSession(), "operate");
   const done = useDone();
-  const take = api.useMutation("post", "/api/v1/monitoring/acknowledgements", { onSuccess: () => done("The alert is yours: nobody else is told.") });
+  const take = api.useMutation("post", "/api/v1/monitoring/acknowledgements", {
+    onSuccess: () => done("The alert is yours: nobody else is told."),
+  });
   if (!operates) return null;
   return (
     <>
-      <Button size="compact-xs" variant="default" loading={take.isPending} onClick={() => take.mutate({ body: { subject: `alert:${alert.id}`, reason: "" } })} aria-label={`Acknowledge ${alert.rule} ${alert.member}`}>
+      <Button
+        size="compact-xs"
+        variant="default"
+        loading={take.isPending}
+        onClick={() => take.mutate({ body: { subject: `alert:${alert.id}`, reason: "" } })}
+        aria-label={`Acknowledge ${alert.rule} ${alert.member}`}
+      >
         Acknowledge
       </Button>
       <Go to="/alerts/silences" search={{ rule: alert.rule, member: alert.member }} fz="xs">
         Silence
       </Go>
-      {take.error !== null && (
-        <Text size="xs" c="red" role="alert">
-          {sentenceOf(take.error)}
-        </Text>
-      )}
+      <Refused error={take.error} />
     </>
   );
 }

@@ -1,6 +1,7 @@
-import { Button, Code, Group, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
-import { api, sentenceOf, type Schemas } from "@/api/client";
+import { Button, Code, Group, Stack, Text } from "@mantine/core";
+import { api, type Schemas } from "@/api/client";
 import { useDone } from "@/app/done";
+import { Chosen, Refused, Typed } from "@/app/form";
 import { Go } from "@/app/link";
 import { useAddress } from "@/app/range";
 import { may, useSession } from "@/app/session";
@@ -20,9 +21,19 @@ export function Rules() {
     <Stack gap="md">
       {rule !== "" && <One id={rule} />}
       <Group gap="xs" align="end">
-        <TextInput size="xs" label="Text" value={q} onChange={(event) => change({ q: event.currentTarget.value })} />
-        <NativeSelect size="xs" label="Severity" data={["", "critical", "warning", "info"]} value={severity} onChange={(event) => change({ severity: event.currentTarget.value })} />
-        <NativeSelect size="xs" label="Origin" data={["", "shipped", "own"]} value={origin} onChange={(event) => change({ origin: event.currentTarget.value })} />
+        <Typed label="Text" value={q} onText={(text) => change({ q: text })} />
+        <Chosen
+          label="Severity"
+          data={["", "critical", "warning", "info"]}
+          value={severity}
+          onText={(text) => change({ severity: text })}
+        />
+        <Chosen
+          label="Origin"
+          data={["", "shipped", "own"]}
+          value={origin}
+          onText={(text) => change({ origin: text })}
+        />
       </Group>
       <Answer query={query} what="the rules">
         {({ items, refused }) => (
@@ -30,10 +41,18 @@ export function Rules() {
             {refused.length > 0 && <Rows label="Rules that were refused" rows={refused} />}
             <Rows
               label="Rules"
-              rows={items.filter((item) => q === "" || `${item.id} ${item.sentence}`.toLowerCase().includes(q.toLowerCase()))}
+              rows={items.filter(
+                (item) => q === "" || `${item.id} ${item.sentence}`.toLowerCase().includes(q.toLowerCase()),
+              )}
               columns={COLUMNS}
               limit={40}
-              cell={(field, row) => (field === "id" ? <Go to="/alerts/rules" search={{ rule: row.id, q, severity, origin }} fz="xs">{row.id}</Go> : undefined)}
+              cell={(field, row) =>
+                field === "id" ? (
+                  <Go to="/alerts/rules" search={{ rule: row.id, q, severity, origin }} fz="xs">
+                    {row.id}
+                  </Go>
+                ) : undefined
+              }
             />
           </>
         )}
@@ -59,14 +78,25 @@ function Shown({ rule }: { rule: Rule }) {
   const params = { path: { rule_id: rule.id } };
   const error = put.error ?? back.error;
   return (
-    <Part title={rule.id} aside={<Go to="/alerts/replay" search={{ rule: rule.id }} fz="xs">Hold it against history</Go>}>
+    <Part
+      title={rule.id}
+      aside={
+        <Go to="/alerts/replay" search={{ rule: rule.id }} fz="xs">
+          Hold it against history
+        </Go>
+      }
+    >
       <Text size="sm">{rule.sentence}</Text>
       <Code block mt="xs" tabIndex={0}>
         {JSON.stringify(rule.entry, null, 2)}
       </Code>
       {operates && (
         <Group gap="xs" mt="xs">
-          <Button size="compact-xs" variant="default" onClick={() => put.mutate({ params, body: { entry: { enabled: !rule.enabled }, reason: "by the pages" } })}>
+          <Button
+            size="compact-xs"
+            variant="default"
+            onClick={() => put.mutate({ params, body: { entry: { enabled: !rule.enabled }, reason: "by the pages" } })}
+          >
             {rule.enabled ? "Switch it off" : "Switch it on"}
           </Button>
           {Object.keys(rule.change).length > 0 && (
@@ -76,11 +106,7 @@ function Shown({ rule }: { rule: Rule }) {
           )}
         </Group>
       )}
-      {error !== null && (
-        <Text size="sm" c="red" role="alert">
-          {sentenceOf(error)}
-        </Text>
-      )}
+      <Refused error={error} />
     </Part>
   );
 }

@@ -1,7 +1,8 @@
-import { Button, Group, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Group, Stack } from "@mantine/core";
 import { useState, type FormEvent } from "react";
-import { api, sentenceOf, type Schemas } from "@/api/client";
+import { api, type Schemas } from "@/api/client";
 import { useDone } from "@/app/done";
+import { Chosen, Refused, Typed } from "@/app/form";
 import { useAddress, useRange } from "@/app/range";
 import { may, useSession } from "@/app/session";
 import { Answer, Part, Rows } from "@/measure";
@@ -26,8 +27,21 @@ export function Silences() {
           {({ items }) => (
             <Rows
               label="Silences"
-              rows={items.map((item) => ({ ...item, fits: item.matchers.map((each) => `${each.name} ${each.op ?? "="} ${each.value}`).join(" and "), end: item.id }))}
-              columns={["fits", "kind", "environment", "starts_at", "ends_at", "created_by", "reason", ...(operates ? (["end"] as const) : [])]}
+              rows={items.map((item) => ({
+                ...item,
+                fits: item.matchers.map((each) => `${each.name} ${each.op ?? "="} ${each.value}`).join(" and "),
+                end: item.id,
+              }))}
+              columns={[
+                "fits",
+                "kind",
+                "environment",
+                "starts_at",
+                "ends_at",
+                "created_by",
+                "reason",
+                ...(operates ? (["end"] as const) : []),
+              ]}
               titles={{ end: "" }}
               cell={(field, row) => (field === "end" ? <End id={row.id} what={row.fits} /> : undefined)}
               empty="Nothing is silenced."
@@ -43,7 +57,13 @@ function End({ id, what }: { id: Schemas["SilenceItem"]["id"]; what: string }) {
   const done = useDone();
   const end = api.useMutation("delete", `${PATH}/{silence_id}`, { onSuccess: () => done("The silence has ended.") });
   return (
-    <Button size="compact-xs" variant="default" aria-label={`End the silence of ${what}`} loading={end.isPending} onClick={() => end.mutate({ params: { path: { silence_id: id } } })}>
+    <Button
+      size="compact-xs"
+      variant="default"
+      aria-label={`End the silence of ${what}`}
+      loading={end.isPending}
+      onClick={() => end.mutate({ params: { path: { silence_id: id } } })}
+    >
       End
     </Button>
   );
@@ -66,26 +86,25 @@ function New() {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const op = rule.includes("*") ? ("like" as const) : ("=" as const);
-    const matchers = [{ name: "rule", op, value: rule }, ...(member === "" ? [] : [{ name: "member", op: "=" as const, value: member }])];
+    const matchers = [
+      { name: "rule", op, value: rule },
+      ...(member === "" ? [] : [{ name: "member", op: "=" as const, value: member }]),
+    ];
     make.mutate({ body: { kind: "silence", environment, matchers, lasts_s: Number(lasts), reason } });
   };
   return (
     <Part title="Silence alerts">
       <form onSubmit={submit}>
         <Group gap="xs" align="end">
-          <TextInput size="xs" label="Rule" description="* stands for anything" required value={rule} onChange={(event) => setRule(event.currentTarget.value)} />
-          <TextInput size="xs" label="Member" description="empty: all" value={member} onChange={(event) => setMember(event.currentTarget.value)} />
-          <NativeSelect size="xs" label="For" data={LENGTHS} value={lasts} onChange={(event) => setLasts(event.currentTarget.value)} />
-          <TextInput size="xs" label="Reason" required value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
+          <Typed label="Rule" description="* stands for anything" required value={rule} onText={setRule} />
+          <Typed label="Member" description="empty: all" value={member} onText={setMember} />
+          <Chosen label="For" data={LENGTHS} value={lasts} onText={setLasts} />
+          <Typed label="Reason" required value={reason} onText={setReason} />
           <Button type="submit" size="xs" loading={make.isPending}>
             Silence
           </Button>
         </Group>
-        {make.error !== null && (
-          <Text size="sm" c="red" role="alert">
-            {sentenceOf(make.error)}
-          </Text>
-        )}
+        <Refused error={make.error} />
       </form>
     </Part>
   );

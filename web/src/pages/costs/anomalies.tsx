@@ -24,7 +24,13 @@ export function Anomalies() {
             <Rows
               label="Cost anomalies"
               rows={items}
-              cell={(field, row) => (field === "id" ? <Go to="/costs" search={{ tab: "anomalies", anomaly: String(row.id) }} fz="xs">{String(row.id)}</Go> : undefined)}
+              cell={(field, row) =>
+                field === "id" ? (
+                  <Go to="/costs" search={{ tab: "anomalies", anomaly: String(row.id) }} fz="xs">
+                    {String(row.id)}
+                  </Go>
+                ) : undefined
+              }
               empty="Nothing was spent otherwise than expected in this range."
             />
           )}
@@ -36,7 +42,12 @@ export function Anomalies() {
 }
 
 function Anomaly({ id }: { id: string }) {
-  const query = api.useQuery("get", `${PATH}/{anomaly_id}`, { params: { path: { anomaly_id: Number(id) } } }, { meta: { live: "alerts" } });
+  const query = api.useQuery(
+    "get",
+    `${PATH}/{anomaly_id}`,
+    { params: { path: { anomaly_id: Number(id) } } },
+    { meta: { live: "alerts" } },
+  );
   return (
     <Answer query={query} what="the anomaly">
       {(data) => <Whole data={data} />}
@@ -59,7 +70,11 @@ function Whole({ data }: { data: Schemas["CostAnomalyWhole"] }) {
           <Figure label="More each hour" value={data.usd_per_hour} unit="usd/h" provenance={data.provenance} />
         </Figures>
         <Pair>
-          <Chart name="What the difference is made of" option={barsOption({ rows: parts, unit: "usd" })} csv={() => rowsCsv(parts)} />
+          <Chart
+            name="What the difference is made of"
+            option={barsOption({ rows: parts, unit: "usd" })}
+            csv={() => rowsCsv(parts)}
+          />
           <Chart name="Whose it is" option={barsOption({ rows: groups, unit: "usd" })} csv={() => rowsCsv(groups)} />
         </Pair>
         <Rows label="What was said of it" rows={data.feedbacks} empty="Nobody has said whether it was expected." />
@@ -80,7 +95,8 @@ function Feedback({ id }: { id: Schemas["CostAnomalyWhole"]["id"] }) {
   const done = useDone();
   const say = api.useMutation("post", `${PATH}/{anomaly_id}/feedback`, { onSuccess: () => done("Noted.") });
   if (!operates) return null;
-  const mark = (expected: boolean) => say.mutate({ params: { path: { anomaly_id: id } }, body: { expected, reason: "" } });
+  const mark = (expected: boolean) =>
+    say.mutate({ params: { path: { anomaly_id: id } }, body: { expected, reason: "" } });
   return (
     <Group gap={4}>
       <Button size="compact-xs" variant="default" onClick={() => mark(true)}>

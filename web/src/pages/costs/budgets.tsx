@@ -1,15 +1,29 @@
-import { Button, Group, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Group, Stack, Text } from "@mantine/core";
 import { useState, type FormEvent } from "react";
-import { api, sentenceOf, type Schemas } from "@/api/client";
+import { api, type Schemas } from "@/api/client";
 import { useRange } from "@/app/range";
 import { may, useSession } from "@/app/session";
 import { useDone } from "@/app/done";
+import { Chosen, Refused, Typed } from "@/app/form";
 import { Answer, Measured, Part, Rows, StatusBadge } from "@/measure";
 
 type Budget = Schemas["BudgetItem"];
 type Wanted = Schemas["BudgetWanted"];
 const PATH = "/api/v1/monitoring/costs/budgets";
-const COLUMNS = ["name", "state", "scope", "value", "period", "amount_usd", "spent_usd", "left_usd", "budget_used_ratio", "resets_at", "changed_by", "end"] as const;
+const COLUMNS = [
+  "name",
+  "state",
+  "scope",
+  "value",
+  "period",
+  "amount_usd",
+  "spent_usd",
+  "left_usd",
+  "budget_used_ratio",
+  "resets_at",
+  "changed_by",
+  "end",
+] as const;
 const SCOPES = ["all", "category", "provider", "model", "user", "cohort", "feature"] as const;
 
 /** Every budget, how it stands, and for operators the ways to set and end one. */
@@ -27,7 +41,12 @@ export function Budgets() {
                 <StatusBadge status={data.state} />{" "}
                 {data.coverage !== null && (
                   <>
-                    <Measured value={data.coverage.covered_ratio} unit="ratio" label="Share of this month's spending under a budget" /> of this month&apos;s spending is under a budget.
+                    <Measured
+                      value={data.coverage.covered_ratio}
+                      unit="ratio"
+                      label="Share of this month's spending under a budget"
+                    />{" "}
+                    of this month&apos;s spending is under a budget.
                   </>
                 )}
               </Text>
@@ -52,7 +71,13 @@ function End({ budget, name }: { budget: Budget["id"]; name: string }) {
   const done = useDone();
   const end = api.useMutation("delete", `${PATH}/{budget_id}`, { onSuccess: () => done(`Budget ${name} has ended.`) });
   return (
-    <Button size="compact-xs" variant="default" aria-label={`End budget ${name}`} loading={end.isPending} onClick={() => end.mutate({ params: { path: { budget_id: budget } } })}>
+    <Button
+      size="compact-xs"
+      variant="default"
+      aria-label={`End budget ${name}`}
+      loading={end.isPending}
+      onClick={() => end.mutate({ params: { path: { budget_id: budget } } })}
+    >
       End
     </Button>
   );
@@ -78,20 +103,34 @@ function New({ environment }: { environment: string }) {
     <Part title="Set a budget">
       <form onSubmit={submit}>
         <Group align="end" gap="xs">
-          <TextInput size="xs" label="Name" required value={wanted.name} onChange={(event) => change({ name: event.currentTarget.value })} />
-          <NativeSelect size="xs" label="Of" data={[...SCOPES]} value={wanted.scope} onChange={(event) => change({ scope: event.currentTarget.value as Wanted["scope"] })} />
-          {wanted.scope !== "all" && <TextInput size="xs" label="Which" required value={wanted.value ?? ""} onChange={(event) => change({ value: event.currentTarget.value })} />}
-          <NativeSelect size="xs" label="By the" data={["day", "week", "month"]} value={wanted.period} onChange={(event) => change({ period: event.currentTarget.value as Wanted["period"] })} />
-          <TextInput size="xs" label="Amount in USD" required inputMode="decimal" value={wanted.amount_usd} onChange={(event) => change({ amount_usd: event.currentTarget.value })} />
+          <Typed label="Name" required value={wanted.name} onText={(text) => change({ name: text })} />
+          <Chosen
+            label="Of"
+            data={[...SCOPES]}
+            value={wanted.scope}
+            onText={(text) => change({ scope: text as Wanted["scope"] })}
+          />
+          {wanted.scope !== "all" && (
+            <Typed label="Which" required value={wanted.value ?? ""} onText={(text) => change({ value: text })} />
+          )}
+          <Chosen
+            label="By the"
+            data={["day", "week", "month"]}
+            value={wanted.period}
+            onText={(text) => change({ period: text as Wanted["period"] })}
+          />
+          <Typed
+            label="Amount in USD"
+            required
+            inputMode="decimal"
+            value={wanted.amount_usd}
+            onText={(text) => change({ amount_usd: text })}
+          />
           <Button type="submit" size="xs" loading={set.isPending}>
             Set budget
           </Button>
         </Group>
-        {set.error !== null && (
-          <Text size="sm" c="red" role="alert">
-            {sentenceOf(set.error)}
-          </Text>
-        )}
+        <Refused error={set.error} />
       </form>
     </Part>
   );

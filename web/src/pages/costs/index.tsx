@@ -25,7 +25,11 @@ export function View() {
   return (
     <Page title="Cost control">
       <AreaHead area="costs" />
-      <Tabs value={chosen} onChange={(tab) => change({ tab: tab === "now" ? undefined : (tab ?? undefined) })} keepMounted={false}>
+      <Tabs
+        value={chosen}
+        onChange={(tab) => change({ tab: tab === "now" ? undefined : (tab ?? undefined) })}
+        keepMounted={false}
+      >
         <Tabs.List mb="md">
           {TABS.map(([id, title]) => (
             <Tabs.Tab key={id} value={id}>

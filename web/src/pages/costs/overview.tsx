@@ -8,7 +8,13 @@ import { bandOption, Chart, seriesCsv, seriesOption, useMarks, useZoom, type Poi
 import { formatTime } from "@/format";
 import { Answer, Basis, Fields, Figure, Figures, Part } from "@/measure";
 
-type Step = { at: string; ai_usd: number | null; charges_usd: number | null; model_calls: number | null; charges: number | null };
+type Step = {
+  at: string;
+  ai_usd: number | null;
+  charges_usd: number | null;
+  model_calls: number | null;
+  charges: number | null;
+};
 type Forecast = Schemas["ForecastItem"];
 
 /** The burn as it is, and where it leads. */
@@ -35,14 +41,21 @@ export function Overview() {
 function Burn({ steps, section, from, to }: { steps: readonly Step[]; section: unknown; from: string; to: string }) {
   const { zone } = useRange();
   const [marks, zoom] = [useMarks(), useZoom()];
-  const points = (field: "ai_usd" | "charges_usd", samples: "model_calls" | "charges"): Point[] => steps.map((step) => ({ at: step.at, value: step[field], samples: step[samples] }));
+  const points = (field: "ai_usd" | "charges_usd", samples: "model_calls" | "charges"): Point[] =>
+    steps.map((step) => ({ at: step.at, value: step[field], samples: step[samples] }));
   const lines = [
     { name: "models", points: points("ai_usd", "model_calls") },
     { name: "charges", points: points("charges_usd", "charges") },
   ];
   return (
     <Part title="Burn" note={<Basis section={section} />}>
-      <Chart name="Spent in each step" option={seriesOption({ lines, unit: "usd", zone, shape: "bar", stacked: true, from, to })} csv={() => seriesCsv(lines)} marks={marks} onZoom={zoom} />
+      <Chart
+        name="Spent in each step"
+        option={seriesOption({ lines, unit: "usd", zone, shape: "bar", stacked: true, from, to })}
+        csv={() => seriesCsv(lines)}
+        marks={marks}
+        onZoom={zoom}
+      />
     </Part>
   );
 }
@@ -57,7 +70,15 @@ function Ahead() {
       {({ items, timestamp, history_h }) => (
         <Pair>
           {items.map((item) => (
-            <Period key={item.period} item={item} now={timestamp} hours={history_h} budgets={(budgets.data?.items ?? []).filter((each) => each.period === item.period && each.scope === "all")} />
+            <Period
+              key={item.period}
+              item={item}
+              now={timestamp}
+              hours={history_h}
+              budgets={(budgets.data?.items ?? []).filter(
+                (each) => each.period === item.period && each.scope === "all",
+              )}
+            />
           ))}
         </Pair>
       )}
@@ -65,10 +86,23 @@ function Ahead() {
   );
 }
 
-function Period({ item, now, hours, budgets }: { item: Forecast; now: string; hours: number; budgets: readonly Schemas["BudgetItem"][] }) {
+function Period({
+  item,
+  now,
+  hours,
+  budgets,
+}: {
+  item: Forecast;
+  now: string;
+  hours: number;
+  budgets: readonly Schemas["BudgetItem"][];
+}) {
   const { zone } = useRange();
   const band = item.bands.find((each) => each.level === 0.8);
-  const past = [{ at: periodStart(item.period, now), value: 0 }, { at: now, value: item.spent_usd }];
+  const past = [
+    { at: periodStart(item.period, now), value: 0 },
+    { at: now, value: item.spent_usd },
+  ];
   const known = item.expected_usd !== null && item.spent_usd !== null && band !== undefined;
   const ahead = known
     ? [
@@ -81,11 +115,26 @@ function Period({ item, now, hours, budgets }: { item: Forecast; now: string; ho
     <Part title={`This ${item.period}`}>
       <Figures columns={3}>
         <Figure label="Spent" value={item.spent_usd} unit="usd" provenance={item.provenance.spent_usd} />
-        <Figure label="Expected at its end" value={item.expected_usd} unit="usd" provenance={{ ...item.provenance.expected_usd, reason: item.state }} under={band && `80 %: $${band.low_usd.toFixed(2)} to $${band.high_usd.toFixed(2)}`} />
-        <Figure label="Error of such forecasts" value={item.error_ratio} unit="ratio" provenance={{ samples: item.tests, source: `${item.method}, tried on ${item.tests} earlier stretches` }} />
+        <Figure
+          label="Expected at its end"
+          value={item.expected_usd}
+          unit="usd"
+          provenance={{ ...item.provenance.expected_usd, reason: item.state }}
+          under={band && `80 %: $${band.low_usd.toFixed(2)} to $${band.high_usd.toFixed(2)}`}
+        />
+        <Figure
+          label="Error of such forecasts"
+          value={item.error_ratio}
+          unit="ratio"
+          provenance={{ samples: item.tests, source: `${item.method}, tried on ${item.tests} earlier stretches` }}
+        />
       </Figures>
       {known ? (
-        <Chart name={`Forecast to the end of the ${item.period}`} option={bandOption({ past, forecast: ahead, budgets: lines, unit: "usd", zone })} csv={() => seriesCsv([{ name: "expected", points: ahead }])} />
+        <Chart
+          name={`Forecast to the end of the ${item.period}`}
+          option={bandOption({ past, forecast: ahead, budgets: lines, unit: "usd", zone })}
+          csv={() => seriesCsv([{ name: "expected", points: ahead }])}
+        />
       ) : (
         <Text size="sm" c="dimmed">
           {item.state}: {hours} hours of history, {item.needs_h} are needed. It ends {formatTime(item.ends_at, zone)}.

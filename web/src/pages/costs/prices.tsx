@@ -36,7 +36,12 @@ export function Prices() {
       <Answer query={violations} what="the contradictions">
         {(data) => (
           <Part title="Counts that contradict each other" note={<Basis section={data} />}>
-            <Rows label="Violations" rows={data.items} section={data} empty="None: every call's counts fit together, and every charge has an amount." />
+            <Rows
+              label="Violations"
+              rows={data.items}
+              section={data}
+              empty="None: every call's counts fit together, and every charge has an amount."
+            />
           </Part>
         )}
       </Answer>

@@ -29,14 +29,33 @@ export function Users() {
 
 function Units({ data }: { data: Outcomes }) {
   const { per_conversation: conversation, per_signal: signal, per_profitable_outcome: outcome } = data;
-  const of = (interval: readonly number[] | null | undefined, samples: number) => ({ ...data.provenance, samples, interval: interval ?? null });
+  const of = (interval: readonly number[] | null | undefined, samples: number) => ({
+    ...data.provenance,
+    samples,
+    interval: interval ?? null,
+  });
   return (
     <Pair>
       <Part title="What one costs" note={<Basis section={data} />}>
         <Figures columns={3}>
-          <Figure label="Conversation" value={conversation.mean_usd} unit="usd" provenance={of(conversation.interval_usd, conversation.count)} />
-          <Figure label="Signal" value={signal.mean_usd} unit="usd" provenance={of(signal.interval_usd, signal.count)} />
-          <Figure label="Profitable outcome" value={outcome.usd} unit="usd" provenance={of(outcome.interval_usd, outcome.profitable)} />
+          <Figure
+            label="Conversation"
+            value={conversation.mean_usd}
+            unit="usd"
+            provenance={of(conversation.interval_usd, conversation.count)}
+          />
+          <Figure
+            label="Signal"
+            value={signal.mean_usd}
+            unit="usd"
+            provenance={of(signal.interval_usd, signal.count)}
+          />
+          <Figure
+            label="Profitable outcome"
+            value={outcome.usd}
+            unit="usd"
+            provenance={of(outcome.interval_usd, outcome.profitable)}
+          />
         </Figures>
       </Part>
       <Part title="Profitable outcomes by strategy" note={<Basis section={data} />}>

@@ -24,7 +24,13 @@ export function View() {
             </Part>
             <Pair>
               <Part title="Broken rules" note={<Basis section={data.violations} />}>
-                <Rows label="Entries that break a rule of the ledger" rows={data.violations?.items ?? []} section={data.violations} empty="No entry breaks a rule." limit={8} />
+                <Rows
+                  label="Entries that break a rule of the ledger"
+                  rows={data.violations?.items ?? []}
+                  section={data.violations}
+                  empty="No entry breaks a rule."
+                  limit={8}
+                />
               </Part>
               <Part title="Credits by type" note={<Basis section={data.types} />}>
                 <History indicator="credits.credits_taken_by_type" title="Credits taken by type" shape="area" stacked />

@@ -1,12 +1,16 @@
-import { Button, Group, NativeSelect, Text, TextInput } from "@mantine/core";
+import { Button, Group, Text } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 import { useState, type FormEvent } from "react";
 import { api } from "@/api/client";
+import { Chosen, Typed } from "@/app/form";
 import { useHere, useRange } from "@/app/range";
 import { askedTarget, chosenTarget, KINDS, targetOf } from "@/diagnosis/target";
 
 const WORDS = "question";
-const CHOICES = [{ value: WORDS, label: "Question" }, ...[...KINDS, "trace", "user", "order", "area"].map((value) => ({ value, label: value }))];
+const CHOICES = [
+  { value: WORDS, label: "Question" },
+  ...[...KINDS, "trace", "user", "order", "area"].map((value) => ({ value, label: value })),
+];
 
 /** Asks by words, or for a target by name. */
 export function Ask() {
@@ -24,7 +28,12 @@ function Form({ kind: first, name }: { kind: string; name: string }) {
   const [failed, setFailed] = useState(false);
   const { environment } = useRange();
   const params = { query: { environment, limit: 200 } };
-  const services = api.useQuery("get", "/api/v1/monitoring/services", { params }, { enabled: kind === WORDS && text !== "" });
+  const services = api.useQuery(
+    "get",
+    "/api/v1/monitoring/services",
+    { params },
+    { enabled: kind === WORDS && text !== "" },
+  );
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (text.trim() === "") return;
@@ -36,12 +45,18 @@ function Form({ kind: first, name }: { kind: string; name: string }) {
   return (
     <form onSubmit={submit} role="search" aria-label="Ask">
       <Group gap="xs" align="end">
-        <NativeSelect label="About" size="xs" data={CHOICES} value={kind} onChange={(event) => setKind(event.currentTarget.value)} />
-        <TextInput
+        <Chosen
+          label="About"
+
+          data={CHOICES}
+          value={kind}
+          onText={setKind}
+        />
+        <Typed
           label={kind === WORDS ? "Question, or any id" : "Name or id"}
-          size="xs"
+
           value={text}
-          onChange={(event) => setText(event.currentTarget.value)}
+          onText={(text) => setText(text)}
           placeholder={kind === WORDS ? "Why is trade_execution_service slow?" : ""}
           style={{ flexGrow: 1, minWidth: 200 }}
         />
@@ -51,8 +66,8 @@ function Form({ kind: first, name }: { kind: string; name: string }) {
       </Group>
       {failed && (
         <Text size="sm" role="alert" mt={4}>
-          These words name nothing that is known. Name a service, a feature, or the id of an incident, alert, trace, order or
-          user.
+          These words name nothing that is known. Name a service, a feature, or the id of an incident, alert, trace,
+          order or user.
         </Text>
       )}
     </form>

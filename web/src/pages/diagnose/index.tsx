@@ -13,10 +13,12 @@ export function View() {
       <Ask />
       {target === undefined ? (
         <Stack gap={4}>
-          <Text fw={600}>Ask what is wrong with something, and see what changed, where the time goes, and what is suspected.</Text>
+          <Text fw={600}>
+            Ask what is wrong with something, and see what changed, where the time goes, and what is suspected.
+          </Text>
           <Text size="sm">
-            Of a service, feature, endpoint, alert or incident the answer is here; of a trace, order or user it is on their
-            own page.
+            Of a service, feature, endpoint, alert or incident the answer is here; of a trace, order or user it is on
+            their own page.
           </Text>
         </Stack>
       ) : (

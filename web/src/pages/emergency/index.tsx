@@ -33,16 +33,40 @@ function Emergency() {
               <Fields section={data.emergency ?? {}} />
             </Part>
             <Part title="What to do" note={<Basis section={data.recovery_procedures} />}>
-              <Rows label="Procedures for what is wrong now" rows={data.recovery_procedures?.items ?? []} columns={["runbook", "severity", "title", "means", "since", "verified", "verified_because"]} section={data.recovery_procedures} empty="Nothing is wrong that a runbook is for." />
+              <Rows
+                label="Procedures for what is wrong now"
+                rows={data.recovery_procedures?.items ?? []}
+                columns={["runbook", "severity", "title", "means", "since", "verified", "verified_because"]}
+                section={data.recovery_procedures}
+                empty="Nothing is wrong that a runbook is for."
+              />
             </Part>
             <Pair>
               <Part title="Circuit breakers" note={<Basis section={data.breakers} />}>
-                <Rows label="Circuit breakers" rows={data.breakers?.items ?? []} section={data.breakers} empty="None has told anything." />
+                <Rows
+                  label="Circuit breakers"
+                  rows={data.breakers?.items ?? []}
+                  section={data.breakers}
+                  empty="None has told anything."
+                />
                 <History indicator="emergency.breaker_trips_by_name" title="Trips by breaker" shape="bar" />
               </Part>
               <Part title="Runbooks">
                 <Answer query={runbooks} what="the runbooks">
-                  {({ items }) => <Rows label="Runbooks" rows={items} columns={["alerts_firing", "title", "steps", "means"]} cell={(field, row) => (field === "title" ? <Go to={`/emergency/${row.id}`} fz="xs">{row.title}</Go> : undefined)} />}
+                  {({ items }) => (
+                    <Rows
+                      label="Runbooks"
+                      rows={items}
+                      columns={["alerts_firing", "title", "steps", "means"]}
+                      cell={(field, row) =>
+                        field === "title" ? (
+                          <Go to={`/emergency/${row.id}`} fz="xs">
+                            {row.title}
+                          </Go>
+                        ) : undefined
+                      }
+                    />
+                  )}
                 </Answer>
               </Part>
             </Pair>
@@ -56,9 +80,21 @@ function Emergency() {
 
 function Runbook({ id }: { id: string }) {
   const { environment } = useRange();
-  const query = api.useQuery("get", "/api/v1/monitoring/runbooks/{runbook_id}", { params: { path: { runbook_id: id }, query: { environment } } }, { meta: { live: "alerts" } });
+  const query = api.useQuery(
+    "get",
+    "/api/v1/monitoring/runbooks/{runbook_id}",
+    { params: { path: { runbook_id: id }, query: { environment } } },
+    { meta: { live: "alerts" } },
+  );
   return (
-    <Page title={query.data?.title ?? "Runbook"} actions={<Go to="/emergency" fz="sm">All runbooks</Go>}>
+    <Page
+      title={query.data?.title ?? "Runbook"}
+      actions={
+        <Go to="/emergency" fz="sm">
+          All runbooks
+        </Go>
+      }
+    >
       <Answer query={query} what="this runbook">
         {(data) => (
           <Stack gap="md">
@@ -87,8 +123,14 @@ function Look({ look }: { look: Schemas["LookShown"] }) {
       <Text size="sm">
         <ApiLink link={look.link}>{look.sentence}</ApiLink>
       </Text>
-      {look.problem !== null && <Text size="sm" c="red">{look.problem}</Text>}
-      {look.problem === null && <Rows label={look.sentence} rows={look.items} limit={6} empty="It finds nothing now." />}
+      {look.problem !== null && (
+        <Text size="sm" c="red">
+          {look.problem}
+        </Text>
+      )}
+      {look.problem === null && (
+        <Rows label={look.sentence} rows={look.items} limit={6} empty="It finds nothing now." />
+      )}
       {look.more > 0 && <Text size="xs">and {look.more} more</Text>}
     </div>
   );
@@ -98,7 +140,12 @@ function Over({ data }: { data: Schemas["RunbookShown"] }) {
   return (
     <Part title="Whether it is over">
       <Text size="sm">
-        <StatusBadge status={data.verified.outcome === "recovered" ? "ok" : data.verified.outcome === "unknown" ? "unknown" : "pending"} /> {data.verified.outcome.replaceAll("_", " ")}
+        <StatusBadge
+          status={
+            data.verified.outcome === "recovered" ? "ok" : data.verified.outcome === "unknown" ? "unknown" : "pending"
+          }
+        />{" "}
+        {data.verified.outcome.replaceAll("_", " ")}
       </Text>
       <List size="sm">
         {data.verified.checks.map((check) => (

@@ -12,11 +12,27 @@ type Incident = Schemas["IncidentItem"];
 /** The ten areas, each with what it is like and why. */
 export function Areas({ health }: { health: Health }) {
   const { environment } = useRange();
-  const { data } = api.useQuery("get", "/api/v1/monitoring/incidents", { params: { query: { environment } } }, { meta: { live: "alerts" } });
+  const { data } = api.useQuery(
+    "get",
+    "/api/v1/monitoring/incidents",
+    { params: { query: { environment } } },
+    { meta: { live: "alerts" } },
+  );
   return (
-    <SimpleGrid cols={{ base: 1, xs: 2, md: 3, lg: 5 }} spacing="xs" verticalSpacing="xs" component="section" aria-label="Areas">
+    <SimpleGrid
+      cols={{ base: 1, xs: 2, md: 3, lg: 5 }}
+      spacing="xs"
+      verticalSpacing="xs"
+      component="section"
+      aria-label="Areas"
+    >
       {AREAS.map((area) => (
-        <Area key={area.id} area={area} health={health} incident={data?.items.find((each) => each.areas.includes(area.id))} />
+        <Area
+          key={area.id}
+          area={area}
+          health={health}
+          incident={data?.items.find((each) => each.areas.includes(area.id))}
+        />
       ))}
     </SimpleGrid>
   );
@@ -40,14 +56,21 @@ function Area({ area, health, incident }: { area: AreaName; health: Health; inci
             {labelOf(field)}
           </Text>
           <Text component="span" size="xs">
-            <Measured value={values[field] as number | null} unit={provenanceOf(found, field)?.unit ?? unitOf(field)} provenance={provenanceOf(found, field)} label={labelOf(field)} />
+            <Measured
+              value={values[field] as number | null}
+              unit={provenanceOf(found, field)?.unit ?? unitOf(field)}
+              provenance={provenanceOf(found, field)}
+              label={labelOf(field)}
+            />
           </Text>
         </Group>
       ))}
       <Text size="xs" lineClamp={2} title={reason}>
         {reason ?? (found?.status === "healthy" ? "All within their bounds." : "Nothing was measured yet.")}
       </Text>
-      {found !== undefined && found.status !== "healthy" && <Cause incident={incident} service={reasonService(found.reasons)} />}
+      {found !== undefined && found.status !== "healthy" && (
+        <Cause incident={incident} service={reasonService(found.reasons)} />
+      )}
     </Card>
   );
 }

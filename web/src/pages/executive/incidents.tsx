@@ -10,9 +10,21 @@ const SHOWN = 5;
 /** What is open now, the worst first. */
 export function Incidents() {
   const { environment, zone } = useRange();
-  const query = api.useQuery("get", "/api/v1/monitoring/incidents", { params: { query: { environment } } }, { meta: { live: "alerts" } });
+  const query = api.useQuery(
+    "get",
+    "/api/v1/monitoring/incidents",
+    { params: { query: { environment } } },
+    { meta: { live: "alerts" } },
+  );
   return (
-    <Part title="Open incidents" aside={<Go to="/incidents" fz="xs">All incidents</Go>}>
+    <Part
+      title="Open incidents"
+      aside={
+        <Go to="/incidents" fz="xs">
+          All incidents
+        </Go>
+      }
+    >
       <Answer query={query} what="the incidents">
         {({ items, next }) => (
           <Stack gap={6}>

@@ -13,7 +13,12 @@ import { Objectives } from "./objectives";
 /** Is it healthy? What does it cost? What is wrong, and what changed? */
 export function View() {
   const { environment } = useRange();
-  const query = api.useQuery("get", "/api/v1/monitoring/system-health", { params: { query: { environment } } }, { meta: { live: true } });
+  const query = api.useQuery(
+    "get",
+    "/api/v1/monitoring/system-health",
+    { params: { query: { environment } } },
+    { meta: { live: true } },
+  );
   return (
     <Page title="Overview">
       <Answer query={query} what="the state of health">

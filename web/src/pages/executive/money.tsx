@@ -13,10 +13,23 @@ export function Money() {
   const forecast = api.useQuery("get", "/api/v1/monitoring/costs/forecast", init, { meta: { live: true } });
   const budgets = api.useQuery("get", "/api/v1/monitoring/costs/budgets", init, { meta: { live: true } });
   return (
-    <Part title="Money" aside={<Go to="/costs" fz="xs">Cost control</Go>}>
+    <Part
+      title="Money"
+      aside={
+        <Go to="/costs" fz="xs">
+          Cost control
+        </Go>
+      }
+    >
       <Stack gap="xs">
         <Answer query={forecast} what="the forecast">
-          {({ items }) => <Figures columns={3}>{items.map((item) => <Spent key={item.period} item={item} />)}</Figures>}
+          {({ items }) => (
+            <Figures columns={3}>
+              {items.map((item) => (
+                <Spent key={item.period} item={item} />
+              ))}
+            </Figures>
+          )}
         </Answer>
         <Answer query={budgets} what="the budgets" height={40}>
           {({ items }) => (
@@ -26,8 +39,9 @@ export function Money() {
                 <Group key={budget.id} gap="xs" wrap="nowrap">
                   <StatusBadge status={budget.state} />
                   <Text size="sm">
-                    {budget.name}, by the {budget.period}: <Measured value={budget.budget_used_ratio} unit="ratio" label={`Budget ${budget.name} used`} /> used of $
-                    {budget.amount_usd}
+                    {budget.name}, by the {budget.period}:{" "}
+                    <Measured value={budget.budget_used_ratio} unit="ratio" label={`Budget ${budget.name} used`} /> used
+                    of ${budget.amount_usd}
                   </Text>
                 </Group>
               ))}
@@ -45,8 +59,22 @@ function Spent({ item }: { item: Period }) {
       item.state
     ) : (
       <>
-        expected <Measured value={item.expected_usd} unit="usd" label={`Expected by the end of the ${item.period}`} provenance={item.provenance} />
+        expected{" "}
+        <Measured
+          value={item.expected_usd}
+          unit="usd"
+          label={`Expected by the end of the ${item.period}`}
+          provenance={item.provenance}
+        />
       </>
     );
-  return <Figure label={`Spent this ${item.period}`} value={item.spent_usd} unit="usd" provenance={item.provenance} under={under} />;
+  return (
+    <Figure
+      label={`Spent this ${item.period}`}
+      value={item.spent_usd}
+      unit="usd"
+      provenance={item.provenance}
+      under={under}
+    />
+  );
 }

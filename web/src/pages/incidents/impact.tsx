@@ -7,16 +7,26 @@ import { Answer, Measured, Part, provenanceOf, Rows } from "@/measure";
 /** Whom and what it harmed, against as long before it. */
 export function Impact({ id }: { id: string }) {
   const { zone } = useRange();
-  const query = api.useQuery("get", "/api/v1/monitoring/incidents/{incident_id}/impact", { params: { path: { incident_id: id } } }, { meta: { live: "alerts" } });
+  const query = api.useQuery(
+    "get",
+    "/api/v1/monitoring/incidents/{incident_id}/impact",
+    { params: { path: { incident_id: id } } },
+    { meta: { live: "alerts" } },
+  );
   return (
     <Part title="Impact">
       <Answer query={query} what="the impact">
         {(data) => (
           <>
             <Text size="xs" c="dimmed">
-              {formatTime(data.from, zone)} to {formatTime(data.to, zone)} (known by {data.from_known_by.replaceAll("_", " ")}), against {formatTime(data.baseline_from, zone)} to {formatTime(data.baseline_to, zone)}
+              {formatTime(data.from, zone)} to {formatTime(data.to, zone)} (known by{" "}
+              {data.from_known_by.replaceAll("_", " ")}), against {formatTime(data.baseline_from, zone)} to{" "}
+              {formatTime(data.baseline_to, zone)}
             </Text>
-            <Table.ScrollContainer minWidth={0} scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "region", "aria-label": "Impact" } }}>
+            <Table.ScrollContainer
+              minWidth={0}
+              scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "region", "aria-label": "Impact" } }}
+            >
               <Table fz="xs" verticalSpacing={3} aria-label="Impact" className="rows">
                 <Table.Thead>
                   <Table.Tr>
@@ -34,7 +44,12 @@ export function Impact({ id }: { id: string }) {
                       </Table.Td>
                       {(["during", "before", "change"] as const).map((field) => (
                         <Table.Td key={field} ta="right">
-                          <Measured value={item[field]} unit={item.provenance.during?.unit ?? "1"} label={item.sentence} provenance={provenanceOf(item, field === "change" ? "during" : field)} />
+                          <Measured
+                            value={item[field]}
+                            unit={item.provenance.during?.unit ?? "1"}
+                            label={item.sentence}
+                            provenance={provenanceOf(item, field === "change" ? "during" : field)}
+                          />
                         </Table.Td>
                       ))}
                     </Table.Tr>

@@ -13,7 +13,17 @@ import { PostMortem } from "./postmortem";
 import { Timeline } from "./timeline";
 
 type Detail = Schemas["IncidentDetail"];
-const MEMBERS = ["firing", "severity", "rule", "member", "sentence", "fired_at", "resolved_at", "reason", "runbook"] as const;
+const MEMBERS = [
+  "firing",
+  "severity",
+  "rule",
+  "member",
+  "sentence",
+  "fired_at",
+  "resolved_at",
+  "reason",
+  "runbook",
+] as const;
 
 /** One incident: what it is, why it came about, whom it harmed, what happened when, and what people do. */
 export function Incident({ id }: { id: string }) {
@@ -27,7 +37,12 @@ export function Incident({ id }: { id: string }) {
             <Head data={data} />
             <Cause id={id} />
             <Part title="Alerts">
-              <Rows label="Alerts of this incident" rows={data.members} columns={MEMBERS} titles={{ reason: "Why it is part of it" }} />
+              <Rows
+                label="Alerts of this incident"
+                rows={data.members}
+                columns={MEMBERS}
+                titles={{ reason: "Why it is part of it" }}
+              />
             </Part>
             <Impact id={id} />
             <Timeline id={id} />
@@ -53,7 +68,8 @@ function Head({ data }: { data: Detail }) {
         <StatusBadge status={incident.state === "opened" ? "open" : incident.state} />
         <Text size="sm">
           since {formatTime(incident.opened_at, zone)}
-          {incident.resolved_at !== null && `, over ${formatTime(incident.resolved_at, zone)}`}; {incident.alerts_firing} of {incident.alerts.length} alerts fire
+          {incident.resolved_at !== null && `, over ${formatTime(incident.resolved_at, zone)}`};{" "}
+          {incident.alerts_firing} of {incident.alerts.length} alerts fire
         </Text>
         {incident.services.map((service) => (
           <Go key={service} to={`/services/${service}`} fz="sm">
@@ -77,12 +93,23 @@ function Head({ data }: { data: Detail }) {
 
 function Cause({ id }: { id: string }) {
   const of = { params: { path: { incident_id: id } } };
-  const query = api.useQuery("get", "/api/v1/monitoring/incidents/{incident_id}/diagnosis", of, { meta: { live: "alerts" } });
-  const summary = api.useQuery("get", "/api/v1/monitoring/incidents/{incident_id}/summary", of, { meta: { live: "alerts" } });
+  const query = api.useQuery("get", "/api/v1/monitoring/incidents/{incident_id}/diagnosis", of, {
+    meta: { live: "alerts" },
+  });
+  const summary = api.useQuery("get", "/api/v1/monitoring/incidents/{incident_id}/summary", of, {
+    meta: { live: "alerts" },
+  });
   return (
     <section aria-label="Cause">
       <Answer query={query} what="the cause" height={160}>
-        {(data) => <Findings data={data} again={() => void query.refetch()} busy={query.isFetching} summary={<Words query={summary} />} />}
+        {(data) => (
+          <Findings
+            data={data}
+            again={() => void query.refetch()}
+            busy={query.isFetching}
+            summary={<Words query={summary} />}
+          />
+        )}
       </Answer>
     </section>
   );
@@ -94,7 +121,17 @@ function Similar({ data }: { data: Detail }) {
       {data.similar.length === 0 ? (
         <Empty title="None is known">The first of its kind, or its history is older than what is kept.</Empty>
       ) : (
-        <Rows label="Earlier incidents like it" rows={data.similar} cell={(field, row) => (field === "id" ? <Go to={`/incidents/${row.id}`} fz="xs">{row.id}</Go> : undefined)} />
+        <Rows
+          label="Earlier incidents like it"
+          rows={data.similar}
+          cell={(field, row) =>
+            field === "id" ? (
+              <Go to={`/incidents/${row.id}`} fz="xs">
+                {row.id}
+              </Go>
+            ) : undefined
+          }
+        />
       )}
     </Part>
   );

@@ -1,7 +1,8 @@
 import { Button, Group, Stack, Text, Textarea } from "@mantine/core";
 import { useState } from "react";
-import { api, sentenceOf } from "@/api/client";
+import { api } from "@/api/client";
 import { useDone } from "@/app/done";
+import { Refused } from "@/app/form";
 import { useRange } from "@/app/range";
 import { may, useSession } from "@/app/session";
 import { formatTime } from "@/format";
@@ -41,17 +42,25 @@ export function Notes({ subject }: { subject: string }) {
       </Answer>
       {operates && (
         <Group align="end" mt="xs">
-          <Textarea size="xs" label="Note" autosize minRows={1} value={text} onChange={(event) => setText(event.currentTarget.value)} />
-          <Button size="xs" disabled={text.trim() === ""} loading={write.isPending} onClick={() => write.mutate({ body: { subject, text } })}>
+          <Textarea
+            size="xs"
+            label="Note"
+            autosize
+            minRows={1}
+            value={text}
+            onChange={(event) => setText(event.currentTarget.value)}
+          />
+          <Button
+            size="xs"
+            disabled={text.trim() === ""}
+            loading={write.isPending}
+            onClick={() => write.mutate({ body: { subject, text } })}
+          >
             Write down
           </Button>
         </Group>
       )}
-      {write.error !== null && (
-        <Text size="sm" c="red" role="alert">
-          {sentenceOf(write.error)}
-        </Text>
-      )}
+      <Refused error={write.error} />
     </Part>
   );
 }

@@ -9,7 +9,16 @@ import { Answer, Part } from "@/measure";
 export function PostMortem({ id }: { id: string }) {
   const [wanted, want] = useState(false);
   return (
-    <Part title="Post-mortem" aside={!wanted && <Button size="compact-xs" variant="default" onClick={() => want(true)}>Draft one</Button>}>
+    <Part
+      title="Post-mortem"
+      aside={
+        !wanted && (
+          <Button size="compact-xs" variant="default" onClick={() => want(true)}>
+            Draft one
+          </Button>
+        )
+      }
+    >
       {wanted && <Draft id={id} />}
     </Part>
   );
@@ -17,12 +26,16 @@ export function PostMortem({ id }: { id: string }) {
 
 function Draft({ id }: { id: string }) {
   const clipboard = useClipboard();
-  const query = api.useQuery("get", "/api/v1/monitoring/incidents/{incident_id}/postmortem", { params: { path: { incident_id: id } }, parseAs: "text" });
+  const query = api.useQuery("get", "/api/v1/monitoring/incidents/{incident_id}/postmortem", {
+    params: { path: { incident_id: id } },
+    parseAs: "text",
+  });
   return (
     <Answer query={query} what="the draft">
       {(data) => {
         const text = String(data);
-        const save = () => download(URL.createObjectURL(new Blob([text], { type: "text/markdown" })), `incident-${id}.md`);
+        const save = () =>
+          download(URL.createObjectURL(new Blob([text], { type: "text/markdown" })), `incident-${id}.md`);
         return (
           <>
             <Group gap="xs" mb="xs">
@@ -33,7 +46,9 @@ function Draft({ id }: { id: string }) {
                 Download
               </Button>
             </Group>
-            <Code block tabIndex={0}>{text}</Code>
+            <Code block tabIndex={0}>
+              {text}
+            </Code>
           </>
         );
       }}

@@ -10,9 +10,24 @@ export function Timeline({ id }: { id: string }) {
   const { zone } = useRange();
   const [address, change] = useAddress();
   const all = address.timeline === "all";
-  const query = api.useQuery("get", "/api/v1/monitoring/incidents/{incident_id}/timeline", { params: { path: { incident_id: id }, query: all ? {} : { related: true } } }, { meta: { live: "alerts" } });
+  const query = api.useQuery(
+    "get",
+    "/api/v1/monitoring/incidents/{incident_id}/timeline",
+    { params: { path: { incident_id: id }, query: all ? {} : { related: true } } },
+    { meta: { live: "alerts" } },
+  );
   return (
-    <Part title="Timeline" aside={<Switch size="xs" label="All of the environment" checked={all} onChange={(event) => change({ timeline: event.currentTarget.checked ? "all" : undefined })} />}>
+    <Part
+      title="Timeline"
+      aside={
+        <Switch
+          size="xs"
+          label="All of the environment"
+          checked={all}
+          onChange={(event) => change({ timeline: event.currentTarget.checked ? "all" : undefined })}
+        />
+      }
+    >
       <Answer query={query} what="the timeline">
         {({ items, left_out }) => (
           <Stack gap={4}>
@@ -25,7 +40,12 @@ export function Timeline({ id }: { id: string }) {
                   {item.kind.replaceAll("_", " ")}
                 </Badge>
                 <Text size="xs">
-                  {item.sentence} {item.evidence.startsWith("trace:") && <Go to={`/traces/${item.evidence.slice("trace:".length)}`} fz="xs">trace</Go>}
+                  {item.sentence}{" "}
+                  {item.evidence.startsWith("trace:") && (
+                    <Go to={`/traces/${item.evidence.slice("trace:".length)}`} fz="xs">
+                      trace
+                    </Go>
+                  )}
                 </Text>
               </Group>
             ))}

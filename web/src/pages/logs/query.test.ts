@@ -3,7 +3,12 @@ import { linesOf, logFilters, severitiesOf, tailAddress } from "@/pages/logs/que
 
 test("the stream is asked for what the search is asked for, but not for a trace that is over", () => {
   const address = { text: "no answer", severity: "warn", trace: "ab12", attribute: "a=1;b=2" };
-  expect(logFilters(address)).toEqual({ text: "no answer", severity: "warn", trace: "ab12", attribute: ["a=1", "b=2"] });
+  expect(logFilters(address)).toEqual({
+    text: "no answer",
+    severity: "warn",
+    trace: "ab12",
+    attribute: ["a=1", "b=2"],
+  });
   expect(tailAddress(address, "production")).toBe(
     "/api/v1/monitoring/stream?topics=logs&environment=production&text=no+answer&severity=warn&attribute=a%3D1&attribute=b%3D2",
   );

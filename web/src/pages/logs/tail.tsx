@@ -37,7 +37,11 @@ export function Tail() {
   );
 }
 
-const SAID = { connecting: "The stream is opened.", live: "The stream is live.", lost: "The stream is lost; it is looked for." };
+const SAID = {
+  connecting: "The stream is opened.",
+  live: "The stream is live.",
+  lost: "The stream is lost; it is looked for.",
+};
 
 function useTail(stream: string, paused: boolean): State {
   const [state, setState] = useState<State>({ items: [], left: 0, link: "connecting" });

@@ -54,9 +54,15 @@ function Look() {
       <Stack gap="sm">
         <PanelFields
           terms={terms}
-          change={({ indicator, member, chart }) => change({ indicator, member, chart: chart === "line" ? undefined : chart })}
+          change={({ indicator, member, chart }) =>
+            change({ indicator, member, chart: chart === "line" ? undefined : chart })
+          }
         />
-        {terms.indicator === "" ? <Text size="sm">Choose an indicator to see its history.</Text> : <Drawn terms={terms} />}
+        {terms.indicator === "" ? (
+          <Text size="sm">Choose an indicator to see its history.</Text>
+        ) : (
+          <Drawn terms={terms} />
+        )}
       </Stack>
     </Panel>
   );

@@ -3,6 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState, type FormEvent } from "react";
 import { api, sentenceOf, type Schemas } from "@/api/client";
+import { Typed } from "@/app/form";
 import { Go, useAlong } from "@/app/link";
 import { Page } from "@/app/page";
 import { swapped } from "@/pages/panels/bounds";
@@ -77,13 +78,12 @@ function One({ at, terms, change, remove, raise }: OneProps) {
   return (
     <Fieldset legend={`Panel ${at + 1}`}>
       <Stack gap="xs">
-        <TextInput
-          size="xs"
+        <Typed
           label="Title"
           placeholder="the indicator's own sentence"
           maxLength={128}
           value={terms.title}
-          onChange={(event) => change({ ...terms, title: event.currentTarget.value })}
+          onText={(text) => change({ ...terms, title: text })}
         />
         <PanelFields terms={terms} change={change} />
         <Group gap="sm">
@@ -112,7 +112,9 @@ function useSave(id: number | undefined) {
   const navigate = useNavigate();
   const along = useAlong();
   const shown = (board: Board) => {
-    void queries.invalidateQueries({ predicate: ({ queryKey }) => String(queryKey[1]).startsWith("/api/v1/monitoring/views") });
+    void queries.invalidateQueries({
+      predicate: ({ queryKey }) => String(queryKey[1]).startsWith("/api/v1/monitoring/views"),
+    });
     void navigate({ to: `/panels/${board.id}`, search: along });
   };
   const made = api.useMutation("post", "/api/v1/monitoring/views", { onSuccess: shown });

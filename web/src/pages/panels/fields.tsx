@@ -1,4 +1,5 @@
-import { NativeSelect, Select, SimpleGrid, TextInput } from "@mantine/core";
+import { NativeSelect, Select, SimpleGrid } from "@mantine/core";
+import { Typed } from "@/app/form";
 import { useState } from "react";
 import { type PanelTerms, useIndicators } from "@/pages/panels/drawn";
 
@@ -49,12 +50,11 @@ function Member({ value, hint, change }: { value: string; hint: string; change: 
     if (text.trim() !== value) change(text.trim());
   };
   return (
-    <TextInput
-      size="xs"
+    <Typed
       label="Member"
       placeholder={hint}
       value={text}
-      onChange={(event) => setText(event.currentTarget.value)}
+      onText={(text) => setText(text)}
       onBlur={done}
       onKeyDown={(event) => {
         if (event.key === "Enter") {

@@ -37,13 +37,13 @@ function Scores({ data }: Props) {
   const groups = rows.map((row) => ({ name: titled(textOf(row["kind"])), buckets: bucketsOf(row["histogram"]) }));
   const csv = groups.flatMap(({ name, buckets }) => buckets.map((bucket) => ({ kind: name, ...bucket })));
   return (
-      <Chart
-        note="How many portfolios have which score, 0 to 100."
-        name="Risk scores of portfolios"
-        height={HEIGHT}
-        option={histogramOption({ groups, unit: "1" })}
-        csv={() => rowsCsv(csv)}
-        empty={groups.length === 0 ? "No portfolio was assessed in this range." : undefined}
-      />
+    <Chart
+      note="How many portfolios have which score, 0 to 100."
+      name="Risk scores of portfolios"
+      height={HEIGHT}
+      option={histogramOption({ groups, unit: "1" })}
+      csv={() => rowsCsv(csv)}
+      empty={groups.length === 0 ? "No portfolio was assessed in this range." : undefined}
+    />
   );
 }

@@ -30,7 +30,8 @@ export function stopVerdict(activations: number | null, newest: Cells | undefine
     return { status: "critical", lead };
   }
   if (activations === null) return { status: "unknown", lead: "Whether an emergency measure was taken is not known." };
-  if (activations > 0) return { status: "critical", lead: `${activations} emergency measures were taken in this range.` };
+  if (activations > 0)
+    return { status: "critical", lead: `${activations} emergency measures were taken in this range.` };
   return { status: "healthy", lead: "No emergency measure was taken in this range." };
 }
 

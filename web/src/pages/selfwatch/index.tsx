@@ -17,10 +17,19 @@ export function View() {
         {(data) => (
           <Stack gap="md">
             <Text size="sm">
-              Since this server started, as of {formatTime(data.timestamp, zone)}. For people without script there is <a href="/plain/selfwatch">a plain page</a>.
+              Since this server started, as of {formatTime(data.timestamp, zone)}. For people without script there is{" "}
+              <a href="/plain/selfwatch">a plain page</a>.
             </Text>
             {data.items.map((family) => (
-              <Part key={family.id} title={titled(family.id.replace(/^observatory_/, ""))} note={<Text span size="xs" c="dimmed">{family.sentence}</Text>}>
+              <Part
+                key={family.id}
+                title={titled(family.id.replace(/^observatory_/, ""))}
+                note={
+                  <Text span size="xs" c="dimmed">
+                    {family.sentence}
+                  </Text>
+                }
+              >
                 <Rows label={family.id} rows={rowsOf(family)} />
               </Part>
             ))}

@@ -10,12 +10,27 @@ import { formatTime } from "@/format";
 import { Answer, Fields, Measured, Part, Rows, StatusBadge } from "@/measure";
 
 type Detail = Schemas["ServiceDetail"];
-const NUMBERS = ["rate", "error_rate", "p50_ms", "p95_ms", "p99_ms", "errors_by_exception_5m", "errors_by_outcome_5m", "heartbeat_age_s", "instances"];
+const NUMBERS = [
+  "rate",
+  "error_rate",
+  "p50_ms",
+  "p95_ms",
+  "p99_ms",
+  "errors_by_exception_5m",
+  "errors_by_outcome_5m",
+  "heartbeat_age_s",
+  "instances",
+];
 
 /** One service: how it is, what is promised of it, who calls it and whom it calls. */
 export function Service({ id }: { id: string }) {
   const { environment } = useRange();
-  const query = api.useQuery("get", "/api/v1/monitoring/services/{service_id}", { params: { path: { service_id: id }, query: { environment } } }, { meta: { live: true } });
+  const query = api.useQuery(
+    "get",
+    "/api/v1/monitoring/services/{service_id}",
+    { params: { path: { service_id: id }, query: { environment } } },
+    { meta: { live: true } },
+  );
   return (
     <Page title={query.data?.name ?? id}>
       <Answer query={query} what="this service">
@@ -30,25 +45,54 @@ export function Service({ id }: { id: string }) {
                 <History indicator="services.p95" title="p95" member={id} traces={() => ({ service: id })} />
               </Part>
               <Part title="Failures">
-                <History indicator="services.error_rate" title="Failed share" member={id} traces={() => ({ service: id, status: "error" })} />
+                <History
+                  indicator="services.error_rate"
+                  title="Failed share"
+                  member={id}
+                  traces={() => ({ service: id, status: "error" })}
+                />
               </Part>
               <Part title="Calls">
-                <History indicator="services.rate" title="Calls each second" member={id} traces={() => ({ service: id })} />
+                <History
+                  indicator="services.rate"
+                  title="Calls each second"
+                  member={id}
+                  traces={() => ({ service: id })}
+                />
               </Part>
               <Part title="Promised">
                 <Promised data={data} />
               </Part>
-              <Part title="Called by">
-                <Rows label="Called by" rows={data.callers} columns={["from", "rate", "error_rate", "p50_ms", "p95_ms"]} empty="Nobody called it in the last five minutes." />
-              </Part>
-              <Part title="Calls others">
-                <Rows label="Calls others" rows={data.callees} columns={["to", "rate", "error_rate", "p50_ms", "p95_ms"]} empty="It called nobody in the last five minutes." />
-              </Part>
+              <Neighbours data={data} />
             </Pair>
           </Stack>
         )}
       </Answer>
     </Page>
+  );
+}
+
+function Neighbours({ data }: { data: Detail }) {
+  const numbers = ["rate", "error_rate", "p50_ms", "p95_ms"] as const;
+  return (
+    <>
+      <Part title="Called by">
+        <Rows
+          label="Called by"
+          rows={data.callers}
+          columns={["from", ...numbers]}
+          empty="Nobody called it in the last five minutes."
+        />
+      </Part>
+      <Part title="Calls others">
+        <Rows
+          label="Calls others"
+          rows={data.callees}
+          columns={["to", ...numbers]}
+          empty="It called nobody in the last five minutes."
+        />
+      </Part>
+    </>
   );
 }
 
@@ -100,8 +144,20 @@ function Promised({ data }: { data: Detail }) {
   return (
     <Stack gap={4}>
       <Text size="sm">
-        <Measured value={availability_ratio} unit="ratio" label="Promised availability" provenance={{ source: "the catalogue of services" }} /> of its calls succeed; within{" "}
-        <Measured value={latency_ms} unit="ms" label="Promised latency" provenance={{ source: "the catalogue of services" }} />.
+        <Measured
+          value={availability_ratio}
+          unit="ratio"
+          label="Promised availability"
+          provenance={{ source: "the catalogue of services" }}
+        />{" "}
+        of its calls succeed; within{" "}
+        <Measured
+          value={latency_ms}
+          unit="ms"
+          label="Promised latency"
+          provenance={{ source: "the catalogue of services" }}
+        />
+        .
       </Text>
       <Text size="sm">Depends on: {data.dependencies.length === 0 ? "no other service" : ""}</Text>
       <Group gap="xs">

@@ -7,7 +7,15 @@ export function Audit() {
   return (
     <Part title="What people did">
       <Answer query={query} what="the audit log">
-        {({ items }) => <Rows label="Audit log" rows={items} columns={["at", "actor", "action", "subject", "reason"]} limit={60} empty="Nobody did anything." />}
+        {({ items }) => (
+          <Rows
+            label="Audit log"
+            rows={items}
+            columns={["at", "actor", "action", "subject", "reason"]}
+            limit={60}
+            empty="Nobody did anything."
+          />
+        )}
       </Answer>
     </Part>
   );

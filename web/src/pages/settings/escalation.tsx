@@ -1,6 +1,7 @@
 import { Stack, Text } from "@mantine/core";
 import { Button } from "@mantine/core";
-import { api, sentenceOf } from "@/api/client";
+import { api } from "@/api/client";
+import { Refused } from "@/app/form";
 import { may, useSession } from "@/app/session";
 import { formatTime } from "@/format";
 import { useRange } from "@/app/range";
@@ -19,11 +20,18 @@ export function Escalation() {
             <Part title="Under way">
               <Rows label="Escalations under way" rows={data.running} empty="No escalation is under way." />
             </Part>
-            {data.items.length === 0 && <Text size="sm">No policy is set: alerts go to the channels that their rules name, and to nobody after them.</Text>}
+            {data.items.length === 0 && (
+              <Text size="sm">
+                No policy is set: alerts go to the channels that their rules name, and to nobody after them.
+              </Text>
+            )}
             {data.items.map((policy) => (
               <Part key={policy.id} title={`Policy ${policy.id}`}>
                 <Text size="sm">{policy.sentence}</Text>
-                <Rows label={`Levels of ${policy.id}`} rows={policy.levels.map((level, place) => ({ level: place + 1, ...level }))} />
+                <Rows
+                  label={`Levels of ${policy.id}`}
+                  rows={policy.levels.map((level, place) => ({ level: place + 1, ...level }))}
+                />
                 <Simulate id={policy.id} />
               </Part>
             ))}
@@ -33,7 +41,17 @@ export function Escalation() {
       <Answer query={schedules} what="the rotations">
         {({ items }) => (
           <Part title="On call">
-            <Rows label="Rotations" rows={items.map((item) => ({ id: item.id, sentence: item.sentence, now: item.now === null ? null : item.now.person, until: item.now === null ? null : formatTime(item.now.ends_at, zone), people: item.people.map((person) => person.name) }))} empty="No rotation is set." />
+            <Rows
+              label="Rotations"
+              rows={items.map((item) => ({
+                id: item.id,
+                sentence: item.sentence,
+                now: item.now === null ? null : item.now.person,
+                until: item.now === null ? null : formatTime(item.now.ends_at, zone),
+                people: item.people.map((person) => person.name),
+              }))}
+              empty="No rotation is set."
+            />
           </Part>
         )}
       </Answer>
@@ -47,10 +65,15 @@ function Simulate({ id }: { id: string }) {
   if (!operates) return null;
   return (
     <>
-      <Button size="compact-xs" variant="default" loading={run.isPending} onClick={() => run.mutate({ params: { path: { policy_id: id } }, body: {} as never })}>
+      <Button
+        size="compact-xs"
+        variant="default"
+        loading={run.isPending}
+        onClick={() => run.mutate({ params: { path: { policy_id: id } }, body: {} as never })}
+      >
         What would it do?
       </Button>
-      {run.error !== null && <Text size="sm" c="red" role="alert">{sentenceOf(run.error)}</Text>}
+      <Refused error={run.error} />
       {run.data !== undefined && <Rows label="What it would do, told nobody" rows={run.data.items} limit={20} />}
     </>
   );

@@ -32,7 +32,13 @@ export function View() {
           </Go>
         ))}
       </Group>
-      <Stack gap="md">{Part === undefined ? session !== undefined && <Text size="sm">There is no such part, or this session may not see it.</Text> : <Part />}</Stack>
+      <Stack gap="md">
+        {Part === undefined ? (
+          session !== undefined && <Text size="sm">There is no such part, or this session may not see it.</Text>
+        ) : (
+          <Part />
+        )}
+      </Stack>
     </Page>
   );
 }

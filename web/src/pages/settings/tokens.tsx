@@ -1,8 +1,9 @@
-import { Alert, Button, Code, Group, MultiSelect, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Button, Code, Group, MultiSelect, Stack } from "@mantine/core";
 import { useClipboard } from "@mantine/hooks";
 import { useState, type FormEvent } from "react";
-import { api, sentenceOf, type Schemas } from "@/api/client";
+import { api, type Schemas } from "@/api/client";
 import { useDone } from "@/app/done";
+import { Chosen, Refused, Typed } from "@/app/form";
 import { Answer, Part, Rows } from "@/measure";
 
 const PATH = "/api/v1/monitoring/tokens";
@@ -26,12 +27,24 @@ export function Tokens() {
             <Rows
               label="Tokens"
               rows={items.map((item) => ({ ...item, end: item.id }))}
-              columns={["name", "scopes", "created_at", "created_by", "expires_at", "revoked_at", "last_used_at", "end"]}
+              columns={[
+                "name",
+                "scopes",
+                "created_at",
+                "created_by",
+                "expires_at",
+                "revoked_at",
+                "last_used_at",
+                "end",
+              ]}
               titles={{ end: "" }}
               limit={40}
               cell={(field, row) => {
                 if (field === "end") return row.revoked_at === null ? <Revoke id={row.id} name={row.name} /> : "ended";
-                return (field === "expires_at" || field === "revoked_at" || field === "last_used_at") && row[field] === null ? "never" : undefined;
+                return (field === "expires_at" || field === "revoked_at" || field === "last_used_at") &&
+                  row[field] === null
+                  ? "never"
+                  : undefined;
               }}
             />
           )}
@@ -43,13 +56,21 @@ export function Tokens() {
 
 function Revoke({ id, name }: { id: Schemas["TokenItem"]["id"]; name: string }) {
   const done = useDone();
-  const revoke = api.useMutation("delete", `${PATH}/{token_id}`, { onSuccess: () => done(`Token ${name} and its sessions have ended.`) });
+  const revoke = api.useMutation("delete", `${PATH}/{token_id}`, {
+    onSuccess: () => done(`Token ${name} and its sessions have ended.`),
+  });
   return (
     <>
-      <Button size="compact-xs" variant="default" aria-label={`Revoke ${name}`} loading={revoke.isPending} onClick={() => revoke.mutate({ params: { path: { token_id: id } } })}>
+      <Button
+        size="compact-xs"
+        variant="default"
+        aria-label={`Revoke ${name}`}
+        loading={revoke.isPending}
+        onClick={() => revoke.mutate({ params: { path: { token_id: id } } })}
+      >
         Revoke
       </Button>
-      {revoke.error !== null && <Text size="xs" c="red" role="alert">{sentenceOf(revoke.error)}</Text>}
+      <Refused error={revoke.error} />
     </>
   );
 }
@@ -70,16 +91,16 @@ function New() {
     <Part title="Make a token">
       <form onSubmit={submit}>
         <Group gap="xs" align="end">
-          <TextInput size="xs" label="Name" required value={name} onChange={(event) => setName(event.currentTarget.value)} />
+          <Typed label="Name" required value={name} onText={setName} />
           <MultiSelect size="xs" label="Scopes" data={SCOPES} value={scopes} onChange={setScopes} />
-          <TextInput size="xs" label="Only this user" value={user} onChange={(event) => setUser(event.currentTarget.value)} />
-          <NativeSelect size="xs" label="Until" data={LENGTHS} value={lasts} onChange={(event) => setLasts(event.currentTarget.value)} />
+          <Typed label="Only this user" value={user} onText={setUser} />
+          <Chosen label="Until" data={LENGTHS} value={lasts} onText={setLasts} />
           <Button type="submit" size="xs" loading={make.isPending}>
             Make token
           </Button>
         </Group>
       </form>
-      {make.error !== null && <Text size="sm" c="red" role="alert">{sentenceOf(make.error)}</Text>}
+      <Refused error={make.error} />
       {make.data !== undefined && <Shown issued={make.data} />}
     </Part>
   );

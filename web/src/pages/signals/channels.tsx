@@ -27,7 +27,10 @@ export function Channels({ data }: Props) {
   const all = data.delivery;
   const values: Cells = all ?? {};
   return (
-    <Panel title="Channels" hint="Accepted is not delivered, and delivered is not seen. A channel without receipts tells neither.">
+    <Panel
+      title="Channels"
+      hint="Accepted is not delivered, and delivered is not seen. A channel without receipts tells neither."
+    >
       <Figures>
         {FIGURES.map(([field, label, unit]) => (
           <Figure
@@ -64,13 +67,13 @@ function Shares({ data }: Props) {
     seen_ratio: row.seen_ratio,
   }));
   return (
-      <Chart
-        name="Delivery by channel"
-        height={220}
-        note="No bar: the channel gives no receipt."
-        option={groupedBarsOption({ categories: channels.map((row) => row.channel), groups, unit: "ratio" })}
-        csv={() => rowsCsv(rows)}
-        empty={channels.length === 0 ? "Nothing was delivered in this range." : undefined}
-      />
+    <Chart
+      name="Delivery by channel"
+      height={220}
+      note="No bar: the channel gives no receipt."
+      option={groupedBarsOption({ categories: channels.map((row) => row.channel), groups, unit: "ratio" })}
+      csv={() => rowsCsv(rows)}
+      empty={channels.length === 0 ? "Nothing was delivered in this range." : undefined}
+    />
   );
 }

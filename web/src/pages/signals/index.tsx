@@ -12,7 +12,16 @@ import { Subscribers } from "@/pages/signals/subscribers";
 import { AreaVerdict } from "@/areas/parts";
 
 /** What has its own drawing above. */
-const DRAWN = ["signals", "pipeline", "channels", "performance", "rhythm", "subscribers", "subscriptions", "reliability"];
+const DRAWN = [
+  "signals",
+  "pipeline",
+  "channels",
+  "performance",
+  "rhythm",
+  "subscribers",
+  "subscriptions",
+  "reliability",
+];
 const MOST_ROWS = 200;
 
 /** Whether events become signals that reach people in time and make money. */
@@ -41,9 +50,7 @@ export function View() {
         {(data) => <Channels data={data} />}
       </Answer>
       <Answer query={signals} what="signals">
-        {(data) => (
-          <Sections data={data} omit={DRAWN} />
-        )}
+        {(data) => <Sections data={data} omit={DRAWN} />}
       </Answer>
     </Page>
   );

@@ -7,16 +7,7 @@ import { numberOf, textOf, type Cells, type Told } from "@/areas/values";
 
 type Props = { data: Told<"SignalsDeepDive"> };
 
-const COLUMNS = [
-  "name",
-  "judged",
-  "won",
-  "win_rate",
-  "pnl_usd",
-  "return_mean_ratio",
-  "sharpe",
-  "sharpe_days",
-];
+const COLUMNS = ["name", "judged", "won", "win_rate", "pnl_usd", "return_mean_ratio", "sharpe", "sharpe_days"];
 
 /** How signals did, by strategy or type, with the interval of each number. */
 export function Performance({ data }: Props) {
@@ -69,13 +60,13 @@ function Calibration({ data }: Props) {
     return [{ said, true_: right, low, high, samples: numberOf(row["samples"]) ?? 0 }];
   });
   return (
-      <Chart
-        name="Confidence of signals against truth"
-        note="How often signals of a confidence were right."
-        height={220}
-        option={reliabilityOption({ curves: [{ name: "signals", bins }] })}
-        csv={() => rowsCsv(rows)}
-        empty={bins.length === 0 ? "Too few judged signals." : undefined}
-      />
+    <Chart
+      name="Confidence of signals against truth"
+      note="How often signals of a confidence were right."
+      height={220}
+      option={reliabilityOption({ curves: [{ name: "signals", bins }] })}
+      csv={() => rowsCsv(rows)}
+      empty={bins.length === 0 ? "Too few judged signals." : undefined}
+    />
   );
 }

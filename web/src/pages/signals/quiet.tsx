@@ -26,7 +26,9 @@ export function Quiet({ data }: { data: Told<"SignalsDeepDive"> }) {
   return (
     <Panel title="Too quiet" hint="Judged by each one's own usual gap, at the end of the range.">
       <Verdict status={told.status} lead={told.lead} />
-      {rhythm.length > 0 && <Rows rows={[...quiet, ...others]} columns={COLUMNS} section={data.rhythm} label="Rhythm" limit={8} />}
+      {rhythm.length > 0 && (
+        <Rows rows={[...quiet, ...others]} columns={COLUMNS} section={data.rhythm} label="Rhythm" limit={8} />
+      )}
     </Panel>
   );
 }

@@ -36,17 +36,7 @@ export function Overview({ data }: Props) {
   );
 }
 
-const HOP_COLUMNS = [
-  "hop",
-  "entered",
-  "reached",
-  "waiting",
-  "dropped",
-  "drop_ratio",
-  "p50_ms",
-  "p95_ms",
-  "p99_ms",
-];
+const HOP_COLUMNS = ["hop", "entered", "reached", "waiting", "dropped", "drop_ratio", "p50_ms", "p95_ms", "p99_ms"];
 
 function hopName(field: string, row: Cells): string | undefined {
   return field === "hop" ? titled(textOf(row["hop"])) : undefined;

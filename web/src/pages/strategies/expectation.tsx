@@ -30,7 +30,10 @@ export function Expectation({ data }: { data: Told<"StrategiesDeepDive"> }) {
   const own = rows.filter((row) => textOf(row["source"]) === source);
   const verdict = liveVerdict(rows);
   return (
-    <Panel title="Live, paper and backtest" hint="The band is what the backtests promise for as many trades as there were.">
+    <Panel
+      title="Live, paper and backtest"
+      hint="The band is what the backtests promise for as many trades as there were."
+    >
       <Verdict status={verdict.status} lead={verdict.lead} />
       <SegmentedControl
         size="xs"
@@ -44,7 +47,12 @@ export function Expectation({ data }: { data: Told<"StrategiesDeepDive"> }) {
         <Promised rows={own} source={source} />
         <Gap rows={rows} />
       </SimpleGrid>
-      <Rows rows={own} columns={COLUMNS} section={data.live_vs_backtest} label={`Results of ${source} against backtests`} />
+      <Rows
+        rows={own}
+        columns={COLUMNS}
+        section={data.live_vs_backtest}
+        label={`Results of ${source} against backtests`}
+      />
     </Panel>
   );
 }
@@ -53,14 +61,14 @@ function Promised({ rows, source }: { rows: Cells[]; source: string }) {
   const bands = bandsOf(rows, source);
   const bars = bands.map(({ name, expected, low, high }) => ({ name, value: expected, low, high }));
   return (
-      <Chart
-        name={`Return that backtests promise, ${source}`}
-        note="Expected return of as many trades, with its band."
-        height={HEIGHT}
-        option={barsOption({ rows: bars, unit: "ratio" })}
-        csv={() => rowsCsv(bands)}
-        empty={bands.length === 0 ? "No strategy has results and backtests in this range." : undefined}
-      />
+    <Chart
+      name={`Return that backtests promise, ${source}`}
+      note="Expected return of as many trades, with its band."
+      height={HEIGHT}
+      option={barsOption({ rows: bars, unit: "ratio" })}
+      csv={() => rowsCsv(bands)}
+      empty={bands.length === 0 ? "No strategy has results and backtests in this range." : undefined}
+    />
   );
 }
 
@@ -72,13 +80,13 @@ function Gap({ rows }: { rows: Cells[] }) {
     return { name: source, values: categories.map((name) => bands.find((band) => band.name === name)?.live ?? null) };
   });
   return (
-      <Chart
-        name="Return, live beside paper"
-        note="Return of all trades; each has its own number of trades, as the table says."
-        height={HEIGHT}
-        option={groupedBarsOption({ categories, groups, unit: "ratio" })}
-        csv={() => rowsCsv(rows)}
-        empty={categories.length === 0 ? "No strategy has results in this range." : undefined}
-      />
+    <Chart
+      name="Return, live beside paper"
+      note="Return of all trades; each has its own number of trades, as the table says."
+      height={HEIGHT}
+      option={groupedBarsOption({ categories, groups, unit: "ratio" })}
+      csv={() => rowsCsv(rows)}
+      empty={categories.length === 0 ? "No strategy has results in this range." : undefined}
+    />
   );
 }

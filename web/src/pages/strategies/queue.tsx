@@ -38,7 +38,10 @@ export function Queue({ data }: Props) {
   const waiting: Cells[] = data.waiting?.items ?? [];
   const depth = data.submissions?.queue_depth;
   return (
-    <Panel title="Test queue" hint="From handing a strategy in to its verdict. Overtaken: a later one has its verdict already.">
+    <Panel
+      title="Test queue"
+      hint="From handing a strategy in to its verdict. Overtaken: a later one has its verdict already."
+    >
       <Numbered fields={QUEUE} numbers={data.submissions} />
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
         <Below title="Waiting" told="Oldest first.">

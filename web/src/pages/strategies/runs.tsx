@@ -34,20 +34,20 @@ function States({ data }: { data: Strategies }) {
   const groups = STATES.map((state) => ({ name: state, values: rows.map((row) => row[state]) }));
   const csv = rows.map(({ strategy, completed, skipped, failed }) => ({ strategy, completed, skipped, failed }));
   return (
-      <Chart
-        note="Completed with an order, decided to do nothing, or failed."
-        name="Runs of strategies by state"
-        height={HEIGHT}
-        option={groupedBarsOption({
-          categories: rows.map((row) => row.strategy),
-          groups,
-          unit: "1",
-          stacked: true,
-        })}
-        csv={() => rowsCsv(csv)}
-        onPoint={lead}
-        empty={rows.length === 0 ? "No strategy ran in this range." : undefined}
-      />
+    <Chart
+      note="Completed with an order, decided to do nothing, or failed."
+      name="Runs of strategies by state"
+      height={HEIGHT}
+      option={groupedBarsOption({
+        categories: rows.map((row) => row.strategy),
+        groups,
+        unit: "1",
+        stacked: true,
+      })}
+      csv={() => rowsCsv(csv)}
+      onPoint={lead}
+      empty={rows.length === 0 ? "No strategy ran in this range." : undefined}
+    />
   );
 }
 
@@ -62,15 +62,15 @@ function WinRates({ signals }: { signals: Props["signals"] }) {
     high: numberOf(row["win_rate_high"]),
   }));
   return (
-      <Chart
-        note="Share of judged signals that made money, with its 95 % interval."
-        name="Win rate of strategies"
-        height={HEIGHT}
-        option={barsOption({ rows: bars, unit: "ratio" })}
-        csv={() => rowsCsv(rows)}
-        onPoint={lead}
-        loading={signals === undefined}
-        empty={rows.length === 0 ? "No signal was judged yet." : undefined}
-      />
+    <Chart
+      note="Share of judged signals that made money, with its 95 % interval."
+      name="Win rate of strategies"
+      height={HEIGHT}
+      option={barsOption({ rows: bars, unit: "ratio" })}
+      csv={() => rowsCsv(rows)}
+      onPoint={lead}
+      loading={signals === undefined}
+      empty={rows.length === 0 ? "No signal was judged yet." : undefined}
+    />
   );
 }

@@ -16,7 +16,13 @@ export function liveVerdict(rows: Cells[]): Standing {
   return { status: "healthy", lead: `${judged.length} strategies do live what their backtests promised, or better.` };
 }
 
-export type Band = { name: string; live: number | null; expected: number | null; low: number | null; high: number | null };
+export type Band = {
+  name: string;
+  live: number | null;
+  expected: number | null;
+  low: number | null;
+  high: number | null;
+};
 
 export function bandsOf(rows: Cells[], source: string): Band[] {
   return rows

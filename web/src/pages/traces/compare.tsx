@@ -9,7 +9,17 @@ import { filtersOf, listed, oneOf, texts } from "@/pages/traces/query";
 import { Cells } from "@/measure/Cells";
 
 const CHANGES = ["added", "missing", "slower", "faster", "more_often", "less_often", "failing"] as const;
-const HEADS = ["Place", "Change", "Added", "Chance", "p50 usual", "p50 now", "In traces usual", "In traces now", "Failed now"];
+const HEADS = [
+  "Place",
+  "Change",
+  "Added",
+  "Chance",
+  "p50 usual",
+  "p50 now",
+  "In traces usual",
+  "In traces now",
+  "Failed now",
+];
 const GROUPS: readonly Field[] = [
   { name: "service", label: "Service" },
   { name: "feature", label: "Feature" },
@@ -53,7 +63,12 @@ export function Comparison() {
             {data.items.length === 0 ? (
               <Empty title="No difference">Nothing differs between these groups as far as can be told.</Empty>
             ) : (
-              <Cells label="Differences" heads={HEADS} rows={data.items.map((each) => rowOf(each, data.source))} minWidth={1100} />
+              <Cells
+                label="Differences"
+                heads={HEADS}
+                rows={data.items.map((each) => rowOf(each, data.source))}
+                minWidth={1100}
+              />
             )}
           </>
         )}

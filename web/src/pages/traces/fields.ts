@@ -6,7 +6,11 @@ const ANY = { value: "", label: "any" };
 export const MAIN: readonly Field[] = [
   { name: "service", label: "Service" },
   { name: "operation", label: "Operation" },
-  { name: "status", label: "Status", choices: [ANY, { value: "error", label: "failed" }, { value: "ok", label: "ok" }] },
+  {
+    name: "status",
+    label: "Status",
+    choices: [ANY, { value: "error", label: "failed" }, { value: "ok", label: "ok" }],
+  },
   { name: "from_ms", label: "At least (ms)", number: true },
   { name: "to_ms", label: "At most (ms)", number: true },
   {

@@ -27,7 +27,12 @@ export function Flame({ frames }: { frames: readonly Schemas["FlameFrame"][] }) 
         {boxes
           .filter(({ width }) => width >= NARROWEST)
           .map((box) => (
-            <Bar key={box.index} box={box} chosen={box === chosen} choose={() => change({ frame: String(box.index) })} />
+            <Bar
+              key={box.index}
+              box={box}
+              chosen={box === chosen}
+              choose={() => change({ frame: String(box.index) })}
+            />
           ))}
       </Box>
       <Text size="sm" role="status">
@@ -92,5 +97,12 @@ function Longest({ frames }: { frames: readonly Schemas["FlameFrame"][] }) {
         formatNumber(frame.failed),
       ],
     }));
-  return <Cells label="Frames by own time" heads={["Frame", "Calls", "Own time", "Total", "Failed"]} rows={rows} minWidth={560} />;
+  return (
+    <Cells
+      label="Frames by own time"
+      heads={["Frame", "Calls", "Own time", "Total", "Failed"]}
+      rows={rows}
+      minWidth={560}
+    />
+  );
 }

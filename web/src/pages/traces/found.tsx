@@ -100,7 +100,9 @@ function List({ items }: { items: readonly TraceItem[] }) {
       <Measured key="spans" value={item.spans} unit="1" provenance={{ source: SOURCE }} />,
       <Errors key="errors" item={item} />,
       item.feature ?? "",
-      item.user_id === null ? "" : (
+      item.user_id === null ? (
+        ""
+      ) : (
         <Go to={`/user/${encodeURIComponent(item.user_id)}`} style={{ whiteSpace: "nowrap" }}>
           {item.user_id}
         </Go>
@@ -134,7 +136,12 @@ function Errors({ item }: { item: TraceItem }) {
   const failed = item.failed === true;
   return (
     <Group gap={4} wrap="nowrap">
-      <Measured value={item.errors} unit="1" provenance={{ source: SOURCE }} {...(failed ? { status: "critical" } : {})} />
+      <Measured
+        value={item.errors}
+        unit="1"
+        provenance={{ source: SOURCE }}
+        {...(failed ? { status: "critical" } : {})}
+      />
       {failed && <Text size="xs">failed</Text>}
     </Group>
   );

@@ -38,7 +38,13 @@ export function TraceLogs({ trace }: { trace: Schemas["TraceDetail"] }) {
   if (trace.logs.length === 0) return <Empty title="No log records">Nothing was logged within this trace.</Empty>;
   const rows = trace.logs.map((log) => ({
     key: log.id,
-    cells: [formatClock(log.at, zone), log.severity ?? "unknown", log.service, log.body || log.event_name, spanOf(trace, log)],
+    cells: [
+      formatClock(log.at, zone),
+      log.severity ?? "unknown",
+      log.service,
+      log.body || log.event_name,
+      spanOf(trace, log),
+    ],
   }));
   return (
     <Stack gap="xs">

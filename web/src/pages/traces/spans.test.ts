@@ -39,7 +39,12 @@ test("keys lead to rows that are there", () => {
 
 test("frames lie within their callers, also when they take longer together", () => {
   const frame = (place: string[], total_ms: number) => ({ place, total_ms, self_ms: 0, calls: 1, failed: 0 });
-  const boxes = boxesOf([frame(["a"], 100), frame(["a", "b"], 50), frame(["a", "c"], 150), frame(["a", "c", "d", "e"], 30)]);
+  const boxes = boxesOf([
+    frame(["a"], 100),
+    frame(["a", "b"], 50),
+    frame(["a", "c"], 150),
+    frame(["a", "c", "d", "e"], 30),
+  ]);
   expect(boxes.map(({ frame: each, depth, left, width }) => [each.place.at(-1), depth, left, width])).toEqual([
     ["a", 0, 0, 1],
     ["c", 1, 0, 0.75],

@@ -65,7 +65,14 @@ export function boxesOf(frames: readonly Schemas["FlameFrame"][]): Box[] {
   return boxes;
 }
 
-function laid(node: Node, frames: readonly Schemas["FlameFrame"][], depth: number, left: number, width: number, into: Box[]) {
+function laid(
+  node: Node,
+  frames: readonly Schemas["FlameFrame"][],
+  depth: number,
+  left: number,
+  width: number,
+  into: Box[],
+) {
   const frame = frames[node.index];
   if (frame !== undefined) into.push({ index: node.index, frame, depth, left, width });
   const children = [...node.children.values()].sort((one, other) => widthOf(other) - widthOf(one));

@@ -130,7 +130,9 @@ function Orders({ trading, chosen }: Props) {
             {told ? "Of every order it is known what became of it." : "The execution service does not report."}
           </Empty>
         )}
-        {waiting.length > 0 && <Rows rows={waiting} section={trading.waiting} label="Orders that wait for the exchange" />}
+        {waiting.length > 0 && (
+          <Rows rows={waiting} section={trading.waiting} label="Orders that wait for the exchange" />
+        )}
       </Below>
       <Below title="Orders that went no further" told="By way of ending and reason, with the share of all orders.">
         {drops.length > 0 ? (

@@ -160,7 +160,8 @@ function Rejects({ execution, exchange }: Of & { execution: Execution }) {
   if (refusals === undefined || refusals === null) return <Measured value={null} unit="1" label="Rejects" />;
   const own = refusals.items.filter((row) => textOf(row.exchange) === exchange);
   const origin = originOf(refusals, "1");
-  if (own.length === 0) return <Measured value={0} unit="1" label="Rejects" {...(origin ? { provenance: origin } : {})} />;
+  if (own.length === 0)
+    return <Measured value={0} unit="1" label="Rejects" {...(origin ? { provenance: origin } : {})} />;
   return (
     <Stack gap={0}>
       {own.map((row) => (
@@ -183,7 +184,8 @@ function UnknownOrders({ trading, exchange }: Of & { trading: Trading }) {
   const list = trading.unknown_orders;
   const known = list !== undefined && list !== null && typeof trading.unknown_states?.unknown_orders === "number";
   const origin = trading.unknown_states?.provenance["unknown_orders"];
-  const count = known && list.next === null ? list.items.filter((row) => textOf(row.exchange) === exchange).length : null;
+  const count =
+    known && list.next === null ? list.items.filter((row) => textOf(row.exchange) === exchange).length : null;
   return (
     <Measured value={count} unit="1" label="Orders in unknown state" {...(origin ? { provenance: origin } : {})} />
   );

@@ -39,9 +39,7 @@ export function View() {
         {(data) => <Market data={data} chosen={chosen} />}
       </Answer>
       <Answer query={trading} what="trading">
-        {(data) => (
-          <Sections data={data} omit={DRAWN} />
-        )}
+        {(data) => <Sections data={data} omit={DRAWN} />}
       </Answer>
     </Page>
   );

@@ -97,9 +97,7 @@ function Staleness({ feeds }: { feeds: Cells[] }) {
       height={220}
       option={heatOption({ columns, rows, cells, unit: "s" })}
       csv={() =>
-        rowsCsv(
-          feeds.map(({ symbol, exchange, staleness_s, verdict }) => ({ symbol, exchange, staleness_s, verdict })),
-        )
+        rowsCsv(feeds.map(({ symbol, exchange, staleness_s, verdict }) => ({ symbol, exchange, staleness_s, verdict })))
       }
       onPoint={(_at, series) => traces(rows.includes(series) ? { exchange: series } : {})}
       note="Time since the newest event of each feed, at the end of the range."

@@ -22,7 +22,15 @@ export function RejectsOverTime({ chosen }: { chosen: string }) {
   const lines = useMemo(() => rejectLines(data?.items ?? [], chosen), [data, chosen]);
   const option = useMemo(
     () =>
-      seriesOption({ lines, unit: "1", zone: range.zone, shape: "area", stacked: true, from: data?.from, to: data?.to }),
+      seriesOption({
+        lines,
+        unit: "1",
+        zone: range.zone,
+        shape: "area",
+        stacked: true,
+        from: data?.from,
+        to: data?.to,
+      }),
     [lines, range.zone, data],
   );
   return (

@@ -43,9 +43,7 @@ export function Overview({ data }: { data: Told<"TradingDeepDive"> }) {
         label="Live worse than paper"
         value={numberOf(gap?.mean_bps)}
         unit="bps"
-        {...(gap === undefined
-          ? {}
-          : { provenance: originOfRow(data.paper_live, "bps", gap, "mean_bps", "known") })}
+        {...(gap === undefined ? {} : { provenance: originOfRow(data.paper_live, "bps", gap, "mean_bps", "known") })}
         hint="same signals, mean"
       />
     </Figures>

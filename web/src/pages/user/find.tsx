@@ -1,13 +1,24 @@
-import { Button, Group, TextInput } from "@mantine/core";
+import { Button, Group } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api } from "@/api/client";
+import { Typed } from "@/app/form";
 import { useAsked } from "@/app/fresh";
 import { useAlong } from "@/app/link";
 import { Page } from "@/app/page";
 import { Answer, Basis, Part, Rows } from "@/measure";
 
-const COLUMNS = ["user", "cost_usd", "share_ratio", "change_usd", "ai_usd", "charged_usd", "calls", "input_tokens", "output_tokens"] as const;
+const COLUMNS = [
+  "user",
+  "cost_usd",
+  "share_ratio",
+  "change_usd",
+  "ai_usd",
+  "charged_usd",
+  "calls",
+  "input_tokens",
+  "output_tokens",
+] as const;
 
 /** A way to any user, and those who cost most. */
 export function Find() {
@@ -15,7 +26,12 @@ export function Find() {
   const navigate = useNavigate();
   const along = useAlong();
   const { init, options } = useAsked();
-  const query = api.useQuery("get", "/api/v1/monitoring/costs/breakdown", { params: { query: { ...init.params.query, by: "user" } } }, options);
+  const query = api.useQuery(
+    "get",
+    "/api/v1/monitoring/costs/breakdown",
+    { params: { query: { ...init.params.query, by: "user" } } },
+    options,
+  );
   return (
     <Page title="User">
       <form
@@ -25,7 +41,7 @@ export function Find() {
         }}
       >
         <Group align="end" gap="xs">
-          <TextInput label="User id" size="xs" value={id} onChange={(event) => setId(event.currentTarget.value)} />
+          <Typed label="User id" value={id} onText={setId} />
           <Button type="submit" size="xs">
             Look
           </Button>
@@ -34,7 +50,13 @@ export function Find() {
       <Answer query={query} what="who costs most">
         {(data) => (
           <Part title="Who costs most" note={<Basis section={data} />}>
-            <Rows label="Users by cost" rows={data.items.map((item) => ({ ...item, user: item.key.user ?? "" }))} columns={COLUMNS} section={data} limit={25} />
+            <Rows
+              label="Users by cost"
+              rows={data.items.map((item) => ({ ...item, user: item.key.user ?? "" }))}
+              columns={COLUMNS}
+              section={data}
+              limit={25}
+            />
           </Part>
         )}
       </Answer>

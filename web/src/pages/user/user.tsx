@@ -13,13 +13,31 @@ type Data = Schemas["UserAnswer"];
 export function User({ id }: { id: string }) {
   const { init, range } = useAsked();
   const reads = may(useSession(), "read");
-  const query = api.useQuery("get", "/api/v1/monitoring/user/{user_id}", { params: { path: { user_id: id }, ...init.params } }, { meta: { live: reads } });
+  const query = api.useQuery(
+    "get",
+    "/api/v1/monitoring/user/{user_id}",
+    { params: { path: { user_id: id }, ...init.params } },
+    { meta: { live: reads } },
+  );
   return (
-    <Page title={`User ${id}`} actions={reads && <Go to="/traces" search={{ user: id }} fz="sm">Traces of this user</Go>}>
+    <Page
+      title={`User ${id}`}
+      actions={
+        reads && (
+          <Go to="/traces" search={{ user: id }} fz="sm">
+            Traces of this user
+          </Go>
+        )
+      }
+    >
       <Answer query={query} what="this user">
         {(data) => (
           <Stack gap="md">
-            <Text size="sm">{data.seen ? `Last seen ${formatTime(data.last_seen, range.zone)}.` : "Not seen in this range: choose a longer one, or look whether the id is right."}</Text>
+            <Text size="sm">
+              {data.seen
+                ? `Last seen ${formatTime(data.last_seen, range.zone)}.`
+                : "Not seen in this range: choose a longer one, or look whether the id is right."}
+            </Text>
             <Money data={data} />
             <Lists data={data} />
           </Stack>
@@ -33,7 +51,10 @@ function Money({ data }: { data: Data }) {
   return (
     <Pair>
       <Part title="Cost" note={<Basis section={data.api_costs} />}>
-        <Fields section={data.api_costs} only={["cost_usd", "ai_usd", "charged_usd", "calls", "input_tokens", "output_tokens", "calls_unpriced"]} />
+        <Fields
+          section={data.api_costs}
+          only={["cost_usd", "ai_usd", "charged_usd", "calls", "input_tokens", "output_tokens", "calls_unpriced"]}
+        />
       </Part>
       <Part title="Margin" note={<Basis section={data.margin} />}>
         <Fields section={data.margin} />
@@ -71,7 +92,13 @@ function Lists({ data }: { data: Data }) {
         ))}
       </Pair>
       <Part title="Newest traces">
-        <Rows label="Newest traces" rows={data.recent_traces} cell={(field, row) => (field === "status" ? <StatusBadge status={row.status === "error" ? "error" : "ok"} /> : undefined)} />
+        <Rows
+          label="Newest traces"
+          rows={data.recent_traces}
+          cell={(field, row) =>
+            field === "status" ? <StatusBadge status={row.status === "error" ? "error" : "ok"} /> : undefined
+          }
+        />
       </Part>
     </>
   );
