@@ -87,8 +87,8 @@ def test_a_new_service_indicator_and_area_are_judged_and_shown(server: Serving) 
     assert "credits.empty_entries" in {reason["subject"] for reason in health["services"]["credits"]["reasons"]}
 
 
-def test_the_new_area_is_on_the_page_and_in_the_description_of_the_api(server: Serving) -> None:
-    page = httpx.get(server.url, headers=server.headers, timeout=30)
+def test_the_new_area_is_on_the_plain_page_and_in_the_description_of_the_api(server: Serving) -> None:
+    page = httpx.get(f"{server.url}/plain", headers=server.headers, timeout=30)
     assert page.status_code == 200
     assert "Referrals" in page.text
     described = httpx.get(f"{server.url}/openapi.json", headers=server.headers, timeout=30).json()

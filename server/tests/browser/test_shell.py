@@ -53,7 +53,7 @@ def test_keys_lead_to_every_page_and_the_address_keeps_the_view(server: Serving,
     page.keyboard.press("c")
     expect(page).to_have_url(f"{server.url}/costs?range=24h")
     page.reload()
-    expect(page).to_have_title("Costs · Observatory")
+    expect(page).to_have_title("Cost control · Observatory")
     expect(page.get_by_label("Range", exact=True)).to_have_value("24h")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys and help")).to_be_visible()

@@ -44,6 +44,7 @@ async def test_what_was_held_twice_before_is_held_by_the_first(tmp_path: Path) -
     with engine.begin() as connection:
         connection.execute(sa.text("DROP INDEX ix_acknowledgements_holding"))
         connection.execute(sa.text("DROP INDEX ix_delivery_attempts_at"))
+        connection.execute(sa.text("DROP TABLE views"))
         for who in ("ada", "ben", "cy"):
             row = f"('alert:x:1', 'production', '2026-01-02 03:04:05', '{who}', '', NULL, '', '')"
             names = "subject, environment, at, by, reason, ended_at, ended_by, ended_why"

@@ -1,5 +1,13 @@
-/** The ten areas, in the order of the catalogue: what they are called, their page, and the fields that say most. */
-export type AreaName = { id: string; title: string; to: string; figures: readonly string[] };
+import { titled } from "@/format";
+
+/** The areas with a page of their own, in the order of the catalogue: their names and the fields that say most. */
+export type AreaName = {
+  id: string;
+  title: string;
+  to: string;
+  search?: Record<string, string>;
+  figures: readonly string[];
+};
 
 export const AREAS: readonly AreaName[] = [
   { id: "ai_systems", title: "AI systems", to: "/ai", figures: ["error_rate_5m", "response_time_p95_ms"] },
@@ -28,6 +36,16 @@ export const AREAS: readonly AreaName[] = [
   { id: "emergency", title: "Emergency", to: "/emergency", figures: ["breakers_open", "security_events_5m"] },
   { id: "resources", title: "Resources", to: "/resources", figures: ["memory_used_ratio", "pool_used_ratio"] },
 ];
+
+/** Every area that the server judges: one that has no page of its own is shown too, with the panels of its indicators. */
+export function areasOf(judged: readonly string[]): readonly AreaName[] {
+  const known = new Set(AREAS.map((area) => area.id));
+  const others = judged.filter((id) => !known.has(id));
+  return [
+    ...AREAS,
+    ...others.map((id) => ({ id, title: titled(id), to: "/panels", search: { area: id }, figures: [] })),
+  ];
+}
 
 export function areaName(id: string): AreaName | undefined {
   return AREAS.find((area) => area.id === id);

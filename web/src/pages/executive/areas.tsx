@@ -2,14 +2,14 @@ import { Card, Group, SimpleGrid, Text } from "@mantine/core";
 import { api, type Schemas } from "@/api/client";
 import { Go } from "@/app/link";
 import { useRange } from "@/app/range";
-import { AREAS, type AreaName } from "@/areas/names";
+import { areasOf, type AreaName } from "@/areas/names";
 import { labelOf, unitOf } from "@/format";
 import { Measured, provenanceOf, StatusBadge } from "@/measure";
 
 type Health = Schemas["SystemHealth"];
 type Incident = Schemas["IncidentItem"];
 
-/** The ten areas, each with what it is like and why. */
+/** The areas, each with what it is like and why. */
 export function Areas({ health }: { health: Health }) {
   const { environment } = useRange();
   const { data } = api.useQuery(
@@ -26,7 +26,7 @@ export function Areas({ health }: { health: Health }) {
       component="section"
       aria-label="Areas"
     >
-      {AREAS.map((area) => (
+      {areasOf(Object.keys(health.services)).map((area) => (
         <Area
           key={area.id}
           area={area}
@@ -45,7 +45,7 @@ function Area({ area, health, incident }: { area: AreaName; health: Health; inci
   return (
     <Card withBorder padding="xs" data-area={area.id}>
       <Group justify="space-between" wrap="nowrap" gap={4}>
-        <Go to={area.to} fw={600} fz="sm">
+        <Go to={area.to} {...(area.search && { search: area.search })} fw={600} fz="sm">
           {area.title}
         </Go>
         <StatusBadge status={found?.status} />
