@@ -25,6 +25,8 @@ type Props = {
   onZoom?: (from: string, to: string) => void;
   /** A point was clicked: its time (of a chart over time) or its name. */
   onPoint?: (at: string, series: string) => void;
+  /** A thing of its own was clicked: the `id` of its datum. */
+  onPick?: (id: string) => void;
   /** What to say when there is nothing to draw. */
   empty?: ReactNode;
   /** What it rests on: samples, window, source. */
@@ -46,6 +48,7 @@ export function Chart({
   marks = NO_MARKS,
   onZoom,
   onPoint,
+  onPick,
   note,
   ...standing
 }: Props) {
@@ -55,7 +58,7 @@ export function Chart({
   const chart = useRef<EChart | null>(null);
   const title = useId();
   useDrawn(place, chart, withMarks(option, marks), scheme);
-  useTouched(chart, band, { onZoom, onPoint });
+  useTouched(chart, band, { onZoom, onPoint, onPick });
   const picture = useCallback(() => {
     const url = chart.current?.getDataURL({
       type: "png",
@@ -80,7 +83,7 @@ export function Chart({
           style={{ height }}
           role="img"
           aria-label={`Chart: ${name}. ${summaryOf(option)}`}
-          className={onPoint ? "chart-picked" : undefined}
+          className={onPoint !== undefined || onPick !== undefined ? "chart-picked" : undefined}
         />
         <div ref={band} className="chart-band" hidden />
         {isEmpty(option) && <Nothing name={name} {...standing} />}
@@ -154,7 +157,7 @@ function useDrawn(
   }, [chart, option, scheme]);
 }
 
-type Touch = Pick<Props, "onZoom" | "onPoint">;
+type Touch = { [name in "onZoom" | "onPoint" | "onPick"]: Props[name] | undefined };
 
 function useTouched(chart: React.RefObject<EChart | null>, band: React.RefObject<HTMLDivElement | null>, touch: Touch) {
   const navigate = useNavigate();
@@ -171,6 +174,11 @@ function useTouched(chart: React.RefObject<EChart | null>, band: React.RefObject
       if (event.componentType === "markLine") {
         marked = true;
         if (data?.href !== undefined) void navigate({ to: data.href, search: latest.current.along });
+        return;
+      }
+      if (data?.id !== undefined && latest.current.onPick !== undefined) {
+        marked = true;
+        latest.current.onPick(data.id);
         return;
       }
       const overTime = (made.getOption().xAxis as { type?: string }[] | undefined)?.[0]?.type === "time";

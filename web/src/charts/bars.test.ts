@@ -82,7 +82,7 @@ test("ranges stand in their order, open ends outermost, and hold the value that 
   expect(axis).toEqual(["≤ 5 ms", "5 ms – 10 ms", "> 10 ms"]);
   const [drawn] = seriesOf(option);
   expect(drawn?.data).toEqual([4, 9, 1]);
-  expect(drawn?.markLine?.data).toEqual([{ xAxis: "5 ms – 10 ms", label: { formatter: "p50 7 ms" } }]);
+  expect(drawn?.markLine?.data).toMatchObject([{ xAxis: "5 ms – 10 ms", label: { formatter: "p50 7 ms" } }]);
   expect(rangeOf({ from: null, to: null, count: 0 }, "ms")).toBe("all");
   expect(seriesOf(histogramOption({ groups: [], unit: "ms" }))).toEqual([]);
 });
@@ -118,4 +118,30 @@ test("a step that nobody counted is left out, and a hop is told in words", () =>
   ]);
   expect(tells(option, { dataIndex: 1 })).toContain("75 % dropped, 3 s later");
   expect(hopNote(null, undefined)).toBe("");
+});
+
+test("values in one range share a line, and lines in others are labelled above each other", () => {
+  const buckets = [
+    { from: 0, to: 5, count: 4 },
+    { from: 5, to: 10, count: 9 },
+  ];
+  const lines = [
+    { value: 1, text: "p50" },
+    { value: 2, text: "p90" },
+    { value: 7, text: "p99" },
+  ];
+  const [drawn] = seriesOf(histogramOption({ groups: [{ name: "a", buckets }], unit: "ms", lines }));
+  const labels = drawn?.markLine?.data.map(({ label }) => label) as { formatter: string; distance: number }[];
+  expect(labels.map(({ formatter }) => formatter)).toEqual(["p50 1 ms, p90 2 ms", "p99 7 ms"]);
+  expect(labels[1]?.distance).toBeGreaterThan(labels[0]?.distance ?? Infinity);
+});
+
+test.each([
+  ["ratio", 0.97, 1],
+  ["ratio", 0.3, null],
+  ["ratio", 1.2, null],
+  ["ms", 0.97, null],
+])("an axis of %s up to %d ends at %s", (unit, max, end) => {
+  const option = barsOption({ rows: [], unit }) as { xAxis: { max(found: { max: number }): number | null } };
+  expect(option.xAxis.max({ max })).toBe(end);
 });

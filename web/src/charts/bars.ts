@@ -1,10 +1,13 @@
 import type { EChartsCoreOption } from "echarts/core";
 import { colourOf } from "@/charts/colours";
+import { mostOf } from "@/charts/series";
 import { tooltip } from "@/charts/tooltip";
 import { formatNumber, formatPercent, formatTick, formatValue, formatDuration } from "@/format";
 
 export type Bar = { name: string; value: number | null; colour?: string; low?: number | null; high?: number | null };
 
+/** The height of a label at a line. */
+const LABEL_PX = 13;
 const GRID = { left: 8, right: 18, top: 10, bottom: 4, containLabel: true };
 
 /** A bar for each thing, lying, the first at the top; what its interval is, as a whisker. */
@@ -15,7 +18,11 @@ export function barsOption({ rows, unit }: { rows: readonly Bar[]; unit: string 
   return {
     animation: false,
     grid: GRID,
-    xAxis: { type: "value", axisLabel: { formatter: (value: number) => formatTick(value, unit), hideOverlap: true } },
+    xAxis: {
+      type: "value",
+      max: mostOf(unit),
+      axisLabel: { formatter: (value: number) => formatTick(value, unit), hideOverlap: true },
+    },
     yAxis: {
       type: "category",
       inverse: true,
@@ -127,7 +134,7 @@ export function histogramOption(input: {
     .map(([name]) => name);
   return {
     animation: false,
-    grid: { ...GRID, top: groups.length > 1 ? 30 : 10 },
+    grid: { ...GRID, top: (groups.length > 1 ? 30 : 10) + lines.length * LABEL_PX },
     legend: groups.length > 1 ? { type: "scroll", top: 0, left: 0, itemWidth: 12, itemHeight: 8 } : { show: false },
     xAxis: { type: "category", data: ranges, axisLabel: { hideOverlap: true, fontSize: 10 } },
     yAxis: { type: "value", minInterval: 1, axisLabel: { formatter: (value: number) => formatTick(value, "1") } },
@@ -152,13 +159,19 @@ export function histogramOption(input: {
   };
 }
 
+/** A line at each range that holds a value; each says its text a line higher than the one before. */
 function pointers(lines: readonly { value: number; text: string }[], buckets: readonly Bucket[], unit: string) {
-  const data = lines.flatMap(({ value, text }) => {
+  const texts = new Map<string, string[]>();
+  for (const { value, text } of lines) {
     const within = buckets.find(({ from, to }) => value > (from ?? -Infinity) && value <= (to ?? Infinity));
-    return within === undefined
-      ? []
-      : [{ xAxis: rangeOf(within, unit), label: { formatter: `${text} ${formatValue(value, unit)}` } }];
-  });
+    if (within === undefined) continue;
+    const range = rangeOf(within, unit);
+    texts.set(range, [...(texts.get(range) ?? []), `${text} ${formatValue(value, unit)}`]);
+  }
+  const data = [...texts].map(([range, all], place) => ({
+    xAxis: range,
+    label: { formatter: all.join(", "), distance: 4 + place * LABEL_PX },
+  }));
   return {
     silent: true,
     symbol: "none",

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { heatOption, reliabilityOption, serviceMapOption, treemapOption } from "@/charts/planes";
-import { flameOption, waterfallHeight, waterfallOption } from "@/charts/spans";
 
 type Drawn = { type: string; data: unknown[]; connectNulls?: boolean };
 const seriesOf = (option: object) => (option as { series: Drawn[] }).series;
@@ -62,24 +61,4 @@ test("a service map takes no services, and services without connections", () => 
   expect(empty.every((each) => each.data.length === 0)).toBe(true);
   const one = seriesOf(serviceMapOption({ nodes: [{ id: "a", name: "A", status: "unknown", group: "g" }], edges: [] }));
   expect(one[0]?.data).toHaveLength(1);
-});
-
-const spans = [
-  { id: "a", parent: "", name: "order", service: "s", start_ms: 0, duration_ms: 10 },
-  { id: "b", parent: "a", name: "risk", service: "t", start_ms: 2, duration_ms: 3, critical: true },
-  { id: "c", parent: "a", name: "send", service: "t", start_ms: 6, duration_ms: 2, error: true },
-];
-
-test("a waterfall has a row for each span, a flame one for each depth", () => {
-  const values = (option: object) => seriesOf(option)[0]?.data.map((each) => (each as { value: number[] }).value);
-  expect(values(waterfallOption({ spans }))).toEqual([
-    [0, 10, 0, 0],
-    [2, 5, 1, 1],
-    [6, 8, 2, 0],
-  ]);
-  expect(values(flameOption({ spans }))?.map((each) => each[2])).toEqual([0, 1, 1]);
-  expect(tells(waterfallOption({ spans }), { dataIndex: 2 })).toContain("failed");
-  expect(tells(waterfallOption({ spans }), { dataIndex: 1 })).toContain("on the critical path");
-  expect(values(waterfallOption({ spans: [] }))).toEqual([]);
-  expect(waterfallHeight(20)).toBeGreaterThan(waterfallHeight(10));
 });

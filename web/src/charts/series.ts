@@ -29,6 +29,7 @@ export function seriesOption(input: SeriesInput): EChartsCoreOption {
     yAxis: {
       type: "value",
       min: ({ min }: { min: number }) => Math.min(0, min),
+      max: mostOf(unit),
       axisLabel: { formatter: (value: number) => formatTick(value, unit) },
       splitNumber: 4,
     },
@@ -91,7 +92,12 @@ export function bandOption(input: {
   };
 }
 
-function timeAxis(zone: Zone, from?: string, to?: string) {
+/** The end of a value axis: a share near the whole ends there, since there is nothing above it. */
+export function mostOf(unit: string) {
+  return ({ max }: { max: number }) => (unit === "ratio" && max > 0.8 && max <= 1 ? 1 : null);
+}
+
+export function timeAxis(zone: Zone, from?: string, to?: string) {
   return {
     type: "time",
     ...(from === undefined ? {} : { min: Date.parse(from) }),

@@ -4,16 +4,53 @@ import { useRange } from "@/app/range";
 import { ageOf, formatAge, formatDuration, formatNumber, formatTime, formatValue } from "@/format";
 import { toldBy, type Told } from "@/measure/provenance";
 
-type Shown = { told: Told; left: number; top: number; below: boolean };
+type Shown = { element: Element; told: Told; left: number; top: number; below: boolean };
 const WIDTH = 320;
+const ID = "provenance";
+/** So long a pointer may be between a number and its card. */
+const LEAVING_MS = 200;
+const AGEING_MS = 1_000;
 
 /** One card for all numbers of a page: under the pointer, or at what has the focus. Escape closes it. */
 export function ProvenanceCard() {
   const [shown, show] = useState<Shown | null>(null);
+  useShown(show);
+  useAgeing(shown, show);
+  const element = shown?.element;
   useEffect(() => {
+    element?.setAttribute("aria-describedby", ID);
+    return () => element?.removeAttribute("aria-describedby");
+  }, [element]);
+  if (shown === null) return null;
+  const { told, left, top, below } = shown;
+  return (
+    <Portal>
+      <Paper
+        withBorder
+        shadow="md"
+        p="xs"
+        id={ID}
+        role="tooltip"
+        className="provenance"
+        style={{ left, width: WIDTH, ...(below ? { top } : { bottom: window.innerHeight - top }) }}
+      >
+        <Origin told={told} />
+      </Paper>
+    </Portal>
+  );
+}
+
+/** Shows the card of what the pointer is over or what has the focus; it stays while the pointer is on the card itself. */
+function useShown(show: (shown: Shown | null) => void): void {
+  useEffect(() => {
+    let leaving = 0;
     const look = (event: Event) => {
-      const found = event.target instanceof Element ? toldBy(event.target) : null;
-      show(found === null ? null : { told: found.told, ...placed(found.element.getBoundingClientRect()) });
+      const target = event.target instanceof Element ? event.target : null;
+      window.clearTimeout(leaving);
+      if (target?.closest(".provenance")) return;
+      const found = toldBy(target);
+      if (found !== null) show({ ...found, ...placed(found.element.getBoundingClientRect()) });
+      else leaving = window.setTimeout(() => show(null), LEAVING_MS);
     };
     const hide = () => show(null);
     const keys = (event: KeyboardEvent) => {
@@ -24,27 +61,24 @@ export function ProvenanceCard() {
     document.addEventListener("keydown", keys);
     document.addEventListener("scroll", hide, true);
     return () => {
+      window.clearTimeout(leaving);
       for (const name of events) document.removeEventListener(name, look);
       document.removeEventListener("keydown", keys);
       document.removeEventListener("scroll", hide, true);
     };
-  }, []);
-  if (shown === null) return null;
-  const { told, left, top, below } = shown;
-  return (
-    <Portal>
-      <Paper
-        withBorder
-        shadow="md"
-        p="xs"
-        role="tooltip"
-        className="provenance"
-        style={{ left, width: WIDTH, ...(below ? { top } : { bottom: window.innerHeight - top }) }}
-      >
-        <Origin told={told} />
-      </Paper>
-    </Portal>
-  );
+  }, [show]);
+}
+
+/** An open card ages, and tells the newest number when one comes; it goes with its number. */
+function useAgeing(shown: Shown | null, show: (shown: Shown | null) => void): void {
+  useEffect(() => {
+    if (shown === null) return;
+    const timer = window.setTimeout(() => {
+      const found = shown.element.isConnected ? toldBy(shown.element) : null;
+      show(found === null ? null : { ...shown, told: found.told });
+    }, AGEING_MS);
+    return () => window.clearTimeout(timer);
+  }, [shown, show]);
 }
 
 function placed({ left, top, bottom }: DOMRect): { left: number; top: number; below: boolean } {
@@ -90,10 +124,16 @@ function facts(provenance: Provenance | undefined, zone: "utc" | "local", unit: 
     ["window", typeof window_s === "number" ? formatDuration(window_s) : null],
     ["age", age === null ? null : `${formatAge(age)}, ${formatTime(as_of, zone)}`],
     ["source", source ?? null],
-    ["95 %", interval?.length === 2 ? `${formatValue(interval[0], unit)} to ${formatValue(interval[1], unit)}` : null],
+    ["95 %", intervalOf(interval, unit)],
     ["estimated", estimated === true ? "yes: calls were sampled, and counted by their weights" : null],
   ];
   return rows.filter((row): row is [string, string] => row[1] !== null);
+}
+
+function intervalOf(interval: Provenance["interval"], unit: string): string | null {
+  const [low, high] = interval ?? [];
+  if (typeof low !== "number" || typeof high !== "number") return null;
+  return `${formatValue(low, unit)} to ${formatValue(high, unit)}`;
 }
 
 type Provenance = NonNullable<Told["provenance"]>;

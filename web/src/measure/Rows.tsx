@@ -68,11 +68,14 @@ export function Rows<T extends object>(props: Props<T>) {
           <Table.Tbody>
             {shown.map((row, place) => (
               <Table.Tr key={place}>
-                {fields.map((field) => (
-                  <Table.Td key={field} ta={isNumeric(rows, field) ? "right" : "left"}>
-                    {cell?.(field, row) ?? <Value field={field} row={row} section={section} />}
-                  </Table.Td>
-                ))}
+                {fields.map((field) => {
+                  const numeric = isNumeric(rows, field);
+                  return (
+                    <Table.Td key={field} ta={numeric ? "right" : "left"}>
+                      {cell?.(field, row) ?? <Value field={field} row={row} section={section} numeric={numeric} />}
+                    </Table.Td>
+                  );
+                })}
               </Table.Tr>
             ))}
           </Table.Tbody>
@@ -167,33 +170,16 @@ function Heading({ field, title, number, sort, onSort }: HeadingProps) {
   );
 }
 
+type ValueProps = { field: string; row: object; section: unknown; numeric: boolean };
+
 /** One value of a row. */
-const Value = memo(function Value({ field, row, section }: { field: string; row: object; section: unknown }) {
+const Value = memo(function Value({ field, row, section, numeric }: ValueProps) {
   const { zone } = useRange();
   const value = (row as Row)[field];
-  if (typeof value === "number") {
-    const provenance = provenanceOf(row, field) ?? provenanceOf(section, field);
-    const [low, high] = [(row as Row)[`${field}_low`], (row as Row)[`${field}_high`]];
-    const ends = typeof low === "number" && typeof high === "number" ? ([low, high] as const) : null;
-    const unit = provenance?.unit ?? unitOf(field);
-    return (
-      <>
-        <Measured
-          value={value}
-          unit={unit}
-          label={labelOf(field)}
-          provenance={ends === null ? provenance : { ...provenance, interval: ends }}
-        />
-        {ends !== null && (
-          <span className="interval">
-            {" "}
-            {formatValue(ends[0], unit)}–{formatValue(ends[1], unit)}
-          </span>
-        )}
-      </>
-    );
-  }
-  if (value === null || value === undefined) return <span className="unknown">unknown</span>;
+  const missing = value === null || value === undefined;
+  if (typeof value === "number" || (missing && (numeric || unitOf(field) !== "")))
+    return <NumberOf field={field} row={row} section={section} />;
+  if (missing) return <span className="unknown">unknown</span>;
   if (STATUSES.has(field) && typeof value === "string") return <StatusBadge status={value} />;
   const leads = leadsTo(field, value);
   const text = textOf(field, value, zone);
@@ -209,3 +195,29 @@ const Value = memo(function Value({ field, row, section }: { field: string; row:
     </span>
   );
 });
+
+/** A number of a row with its interval where it has one; of one that is missing the card tells why. */
+function NumberOf({ field, row, section }: Omit<ValueProps, "numeric">) {
+  const values = row as Row;
+  const value = values[field];
+  const provenance = provenanceOf(row, field) ?? provenanceOf(section, field);
+  const [low, high] = [values[`${field}_low`], values[`${field}_high`]];
+  const ends = typeof low === "number" && typeof high === "number" ? ([low, high] as const) : null;
+  const unit = provenance?.unit ?? unitOf(field);
+  return (
+    <>
+      <Measured
+        value={typeof value === "number" ? value : null}
+        unit={unit}
+        label={labelOf(field)}
+        provenance={ends === null ? provenance : { ...provenance, interval: ends }}
+      />
+      {ends !== null && (
+        <span className="interval">
+          {" "}
+          {formatValue(ends[0], unit)}–{formatValue(ends[1], unit)}
+        </span>
+      )}
+    </>
+  );
+}

@@ -1,11 +1,11 @@
 import { Card, Group, Stack, Text, Title } from "@mantine/core";
 import type { ReactNode } from "react";
-import type { Zone } from "@/app/address";
-import { labelOf, titled, unitOf, formatDuration, formatNumber } from "@/format";
+import { useRange } from "@/app/range";
+import { holdsTime, labelOf, titled, unitOf, formatDuration, formatNumber } from "@/format";
 import { Figure, Figures } from "@/measure/Measured";
 import { provenanceOf, type Provenance } from "@/measure/provenance";
 import { Rows } from "@/measure/Rows";
-import type { Row } from "@/measure/values";
+import { HIDDEN, isNested, textOf, type Row } from "@/measure/values";
 
 type Listed = { items: Row[]; next?: string | null; provenance?: Provenance };
 
@@ -16,8 +16,6 @@ type Props = {
   only?: readonly string[];
   omit?: readonly string[];
   titles?: Partial<Record<string, string>>;
-  /** Of the times in it; the address's without it. */
-  zone?: Zone;
 };
 
 /** A whole deep dive, section by section. What it has no form for is left to the page. */
@@ -119,10 +117,12 @@ export function Fields({
   titles?: Partial<Record<string, string>>;
 }) {
   const entries = (Object.entries(section) as [string, unknown][]).filter(
-    ([field]) => field !== "provenance" && (only === undefined || only.includes(field)),
+    ([field]) => !HIDDEN.has(field) && (only === undefined || only.includes(field)),
   );
-  const numbers = entries.filter(([, value]) => typeof value === "number" || value === null);
-  const rest = entries.filter(([, value]) => typeof value === "string" || typeof value === "boolean");
+  const { zone } = useRange();
+  const isText = ([field, value]: [string, unknown]) => !isNumber(field, value) && !isNested(value);
+  const numbers = entries.filter(([field, value]) => isNumber(field, value));
+  const nested = entries.filter(([, value]) => isNested(value));
   return (
     <Stack gap="xs">
       <Figures>
@@ -139,11 +139,31 @@ export function Fields({
           );
         })}
       </Figures>
-      {rest.map(([field, value]) => (
+      {entries.filter(isText).map(([field, value]) => (
         <Text key={field} size="xs">
-          {labelOf(field)}: {String(value)}
+          {titles[field] ?? labelOf(field)}: {textOf(field, value, zone)}
         </Text>
+      ))}
+      {nested.map(([field, value]) => (
+        <Within key={field} title={titles[field] ?? labelOf(field)} value={value as object} />
       ))}
     </Stack>
   );
+}
+
+/** What a section holds of its own kind: rows, or figures again. */
+function Within({ title, value }: { title: string; value: object }) {
+  return (
+    <Stack gap={4}>
+      <Title order={3} size="h6">
+        {title}
+      </Title>
+      {Array.isArray(value) ? <Rows rows={value as object[]} label={title} /> : <Fields section={value} />}
+    </Stack>
+  );
+}
+
+/** A number, or one that is missing: times and texts are not measured. */
+function isNumber(field: string, value: unknown): boolean {
+  return typeof value === "number" || (value === null && !holdsTime(field));
 }

@@ -5,7 +5,7 @@ export type Row = Record<string, unknown>;
 
 /** Columns whose values belong to another column: the ends of its interval. */
 const ENDS = /_(low|high)$/;
-const HIDDEN = new Set(["provenance", "histogram", "histogram_before", "untrusted"]);
+export const HIDDEN = new Set(["provenance", "histogram", "histogram_before", "untrusted"]);
 
 /** The columns of some rows, in the order of the first that has them; ends of intervals are part of their value. */
 export function columnsOf(rows: readonly Row[]): string[] {
@@ -18,7 +18,7 @@ export function columnsOf(rows: readonly Row[]): string[] {
   });
 }
 
-function isNested(value: unknown): boolean {
+export function isNested(value: unknown): boolean {
   if (Array.isArray(value)) return value.some((each) => typeof each === "object" && each !== null);
   return typeof value === "object" && value !== null;
 }
@@ -72,18 +72,19 @@ function asText(value: unknown): string {
 }
 
 /** Where the value of a field leads. */
-const PAGES: Record<string, (value: string) => { to: string; search?: Record<string, string> }> = {
+export const PAGES: Record<string, (value: string) => { to: string; search?: Record<string, string> }> = {
   user: (id) => ({ to: `/user/${encodeURIComponent(id)}` }),
   user_id: (id) => ({ to: `/user/${encodeURIComponent(id)}` }),
   worst_user: (id) => ({ to: `/user/${encodeURIComponent(id)}` }),
   trace_id: (id) => ({ to: `/traces/${id}` }),
   service: (id) => ({ to: `/services/${encodeURIComponent(id)}` }),
   incident: (id) => ({ to: `/incidents/${id}` }),
+  model: (id) => ({ to: "/traces", search: { model: id } }),
   exchange: (id) => ({ to: "/trading", search: { exchange: id } }),
   runbook: (id) => ({ to: `/emergency/${encodeURIComponent(id)}` }),
-  order_id: (id) => ({ to: "/traces", search: { order_id: id } }),
-  signal_id: (id) => ({ to: "/traces", search: { signal_id: id } }),
-  conversation_id: (id) => ({ to: "/traces", search: { conversation_id: id } }),
+  order_id: (id) => ({ to: "/traces", search: { order: id } }),
+  signal_id: (id) => ({ to: "/traces", search: { signal: id } }),
+  conversation_id: (id) => ({ to: "/traces", search: { conversation: id } }),
 };
 
 export function leadsTo(field: string, value: unknown): { to: string; search?: Record<string, string> } | null {

@@ -1,3 +1,5 @@
+import type { Schemas } from "@/api/client";
+
 export type Bucket = { from: number; to: number; count: number };
 
 const STEPS = [1, 2, 5];
@@ -13,6 +15,11 @@ export function bucketsOf(durations: readonly number[]): Bucket[] {
     if (bucket !== undefined) bucket.count += 1;
   }
   return buckets;
+}
+
+/** How long a trace took; until it is whole, how long the span took that fits. */
+export function took(item: Pick<Schemas["TraceItem"], "duration_ms" | "matched_duration_ms">): number {
+  return item.duration_ms ?? item.matched_duration_ms;
 }
 
 function edgesAround(least: number, most: number): number[] {

@@ -2,7 +2,7 @@ import { Box, Stack, Text } from "@mantine/core";
 import type { Schemas } from "@/api/client";
 import { useAddress } from "@/app/range";
 import { formatMilliseconds, formatNumber } from "@/format";
-import { Empty } from "@/measure";
+import { Empty, Measured } from "@/measure";
 import { boxesOf, type Box as Frame } from "@/pages/traces/spans";
 import { Cells } from "@/measure/Cells";
 
@@ -81,20 +81,34 @@ function Bar({ box, chosen, choose }: { box: Frame; chosen: boolean; choose: () 
   );
 }
 
+/** A number of a frame, which rests on so many calls of one trace. */
+function numbersOf(frame: Schemas["FlameFrame"]) {
+  return (label: string, value: number, unit: string) => (
+    <Measured
+      key={label}
+      label={label}
+      value={value}
+      unit={unit}
+      provenance={{ samples: frame.calls, source: "otel_traces" }}
+    />
+  );
+}
+
 function Longest({ frames }: { frames: readonly Schemas["FlameFrame"][] }) {
   const rows = [...frames]
     .sort((one, other) => other.self_ms - one.self_ms)
     .slice(0, MOST_LISTED)
-    .map((frame) => ({
+    .map((frame) => ({ frame, number: numbersOf(frame) }))
+    .map(({ frame, number }) => ({
       key: frame.place.join("\n"),
       cells: [
         <span key="place" title={frame.place.join(" › ")}>
           {frame.place.at(-1)}
         </span>,
-        formatNumber(frame.calls),
-        formatMilliseconds(frame.self_ms),
-        formatMilliseconds(frame.total_ms),
-        formatNumber(frame.failed),
+        number("Calls", frame.calls, "1"),
+        number("Own time", frame.self_ms, "ms"),
+        number("Total", frame.total_ms, "ms"),
+        number("Failed", frame.failed, "1"),
       ],
     }));
   return (

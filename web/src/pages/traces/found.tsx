@@ -8,7 +8,7 @@ import { Chart, histogramOption, rowsCsv } from "@/charts";
 import { formatNumber, formatTime } from "@/format";
 import { Answer, Empty, Measured } from "@/measure";
 import { Panel } from "@/areas/parts";
-import { bucketsOf } from "@/pages/traces/durations";
+import { bucketsOf, took } from "@/pages/traces/durations";
 import { MAIN, OTHERS } from "@/pages/traces/fields";
 import { FilterForm } from "@/pages/traces/filterform";
 import { tracesAsked } from "@/pages/traces/query";
@@ -81,11 +81,6 @@ function Drawings({ items }: { items: readonly TraceItem[] }) {
   );
 }
 
-/** How long a trace took; until it is whole, how long the span took that fits. */
-export function took(item: TraceItem): number {
-  return item.duration_ms ?? item.matched_duration_ms;
-}
-
 function List({ items }: { items: readonly TraceItem[] }) {
   const { zone } = useRange();
   const rows = items.map((item) => ({
@@ -97,7 +92,7 @@ function List({ items }: { items: readonly TraceItem[] }) {
       item.service === null ? "not known yet" : <Go to={`/services/${item.service}`}>{item.service}</Go>,
       item.operation ?? "not known yet",
       <Took key="took" item={item} />,
-      <Measured key="spans" value={item.spans} unit="1" provenance={{ source: SOURCE }} />,
+      <Measured key="spans" value={item.spans} unit="1" label="Spans" provenance={{ source: SOURCE }} />,
       <Errors key="errors" item={item} />,
       item.feature ?? "",
       item.user_id === null ? (
@@ -136,12 +131,7 @@ function Errors({ item }: { item: TraceItem }) {
   const failed = item.failed === true;
   return (
     <Group gap={4} wrap="nowrap">
-      <Measured
-        value={item.errors}
-        unit="1"
-        provenance={{ source: SOURCE }}
-        {...(failed ? { status: "critical" } : {})}
-      />
+      <Measured value={item.errors} unit="1" label="Failed spans" provenance={{ source: SOURCE }} />
       {failed && <Text size="xs">failed</Text>}
     </Group>
   );

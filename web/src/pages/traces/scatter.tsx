@@ -1,49 +1,41 @@
 import { useNavigate } from "@tanstack/react-router";
+import { useMemo } from "react";
 import type { Schemas } from "@/api/client";
 import { useAlong } from "@/app/link";
 import { useRange } from "@/app/range";
-import { formatClock, formatMilliseconds } from "@/format";
-import { placed } from "@/pages/traces/places";
+import { Chart, rowsCsv, scatterOption, useMarks, useZoom } from "@/charts";
+import { took } from "@/pages/traces/durations";
 
-const [WIDTH, HEIGHT] = [720, 196];
+const NAME = "Durations of the listed traces by time";
 
 /** Traces by when they began and how long they took. The list below says the same to who cannot see it. */
 export function Scatter({ items }: { items: readonly Schemas["TraceItem"][] }) {
   const { zone } = useRange();
   const navigate = useNavigate();
   const along = useAlong();
-  const { points, ticks, from, to } = placed(items, WIDTH, HEIGHT);
+  const marks = useMarks();
+  const zoom = useZoom();
+  const dots = useMemo(() => items.map(dotOf), [items]);
+  const option = useMemo(() => scatterOption({ dots, unit: "ms", zone }), [dots, zone]);
   return (
-    <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} width="100%" role="img" aria-label="Durations of the listed traces by time">
-      {ticks.map(({ y, value }) => (
-        <g key={value}>
-          <line x1={56} x2={WIDTH} y1={y} y2={y} stroke="currentColor" opacity={0.15} />
-          <text x={50} y={y + 4} textAnchor="end" fontSize={11} fill="currentColor">
-            {formatMilliseconds(value)}
-          </text>
-        </g>
-      ))}
-      <text x={56} y={HEIGHT - 2} fontSize={11} fill="currentColor">
-        {formatClock(from, zone)}
-      </text>
-      <text x={WIDTH} y={HEIGHT - 2} fontSize={11} textAnchor="end" fill="currentColor">
-        {formatClock(to, zone)}
-      </text>
-      {points.map(({ id, x, y, failed, text }) => (
-        <circle
-          key={id}
-          cx={x}
-          cy={y}
-          r={4.5}
-          fill={failed ? "var(--mantine-color-red-6)" : "var(--mantine-color-blue-5)"}
-          stroke={failed ? "currentColor" : "none"}
-          opacity={0.8}
-          cursor="pointer"
-          onClick={() => void navigate({ to: `/traces/${id}`, search: along })}
-        >
-          <title>{text}</title>
-        </circle>
-      ))}
-    </svg>
+    <Chart
+      name={NAME}
+      height={180}
+      option={option}
+      marks={marks}
+      csv={() => rowsCsv(dots)}
+      onZoom={zoom}
+      onPick={(id) => void navigate({ to: `/traces/${id}`, search: along })}
+    />
   );
+}
+
+function dotOf(item: Schemas["TraceItem"]) {
+  return {
+    id: item.trace_id,
+    at: item.started_at ?? item.matched_at,
+    value: took(item),
+    name: `${item.service ?? "trace"} ${item.operation ?? ""}`.trim(),
+    failed: item.failed === true,
+  };
 }

@@ -1,21 +1,30 @@
 import { Button, Code, Group, Stack, Table, Text, Title } from "@mantine/core";
+import type { ReactNode } from "react";
 import type { Schemas } from "@/api/client";
 import { Go } from "@/app/link";
 import { useAddress, useRange } from "@/app/range";
 import { formatMilliseconds, formatTime } from "@/format";
 import { Panel } from "@/areas/parts";
+import { Measured } from "@/measure";
 import type { Span } from "@/pages/traces/spans";
+
+const SOURCE = "otel_traces";
+type Pairing = readonly [name: string, value: ReactNode];
 
 /** Everything that is known of one span. */
 export function SpanFacts({ trace, span }: { trace: Schemas["TraceDetail"]; span: Span }) {
   const { zone } = useRange();
   const [, change] = useAddress();
   const logs = trace.logs.filter((log) => log.span_id === span.span_id).length;
-  const facts: [string, string | null][] = [
+  const measured = (label: string, value: number) => (
+    <Measured label={label} value={value} unit="ms" provenance={provenance} focus />
+  );
+  const provenance = { samples: 1, as_of: span.started_at, source: SOURCE };
+  const facts: Pairing[] = [
     ["Began", `${formatTime(span.started_at, zone)}, ${formatMilliseconds(span.offset_ms)} after the trace`],
-    ["Duration", formatMilliseconds(span.duration_ms)],
-    ["Own time", formatMilliseconds(span.self_ms)],
-    ["Critical", span.critical_ms > 0 ? formatMilliseconds(span.critical_ms) : "not on the path"],
+    ["Duration", measured("Duration", span.duration_ms)],
+    ["Own time", measured("Own time", span.self_ms)],
+    ["Critical", span.critical_ms > 0 ? measured("On the critical path", span.critical_ms) : "not on the path"],
     ["Kind", `${span.kind}, by ${span.hop}`],
     ["Status", span.failed ? `failed ${span.status_message ?? ""}` : span.status],
     ["Outcome", span.outcome],
@@ -46,22 +55,27 @@ export function SpanFacts({ trace, span }: { trace: Schemas["TraceDetail"]; span
       </Group>
       <Pairs label="Facts" pairs={facts} />
       <Events events={span.events} />
-      {span.links.length > 0 && (
-        <Stack gap={2}>
-          <Title order={3} size="h6">
-            Links
-          </Title>
-          {span.links.map((link) => (
-            <Go key={link.span_id} size="sm" to={`/traces/${link.trace_id}`} search={{ span: link.span_id }}>
-              {`Trace ${link.trace_id.slice(0, 8)}, span ${link.span_id.slice(0, 8)}`}
-            </Go>
-          ))}
-        </Stack>
-      )}
+      <Links links={span.links} />
       <Named title="Attributes" values={span.attributes} />
       <Named title="Resource" values={span.resource} />
       {span.redacted && <Text size="sm">Personal or secret values were taken out of it.</Text>}
     </Panel>
+  );
+}
+
+function Links({ links }: { links: Span["links"] }) {
+  if (links.length === 0) return null;
+  return (
+    <Stack gap={2}>
+      <Title order={3} size="h6">
+        Links
+      </Title>
+      {links.map((link) => (
+        <Go key={link.span_id} size="sm" to={`/traces/${link.trace_id}`} search={{ span: link.span_id }}>
+          {`Trace ${link.trace_id.slice(0, 8)}, span ${link.span_id.slice(0, 8)}`}
+        </Go>
+      ))}
+    </Stack>
   );
 }
 
@@ -100,7 +114,7 @@ function Named({ title, values }: { title: string; values: Record<string, string
 }
 
 /** Names and values, without those that are not known. */
-export function Pairs({ label, pairs }: { label: string; pairs: readonly (readonly [string, string | null])[] }) {
+export function Pairs({ label, pairs }: { label: string; pairs: readonly Pairing[] }) {
   return (
     <Table aria-label={label} verticalSpacing={2} fz="xs" layout="fixed">
       <Table.Tbody>
