@@ -242,7 +242,7 @@ async def test_asking_holds_up_no_other_task(at: Any) -> None:
 async def test_the_answer_comes_to_async_callers_too(answers: Answers, at: Any) -> None:
     at(answers.url)
     answers.body = json.dumps(DENIED).encode()
-    found = await asyncio.gather(*(obs.check_budget_async(category="ai") for _ in range(5)))
+    found = await asyncio.gather(*(obs.check_budget_async(category="ai", timeout_s=30) for _ in range(5)))
     assert {each.verdict for each in found} == {"denied"}
     assert len(answers.asked) == 1
 

@@ -267,17 +267,18 @@ class Standings:
             self._coverage.pop(record.environment, None)
 
     async def _look(self, environment: str) -> None:
-        budgets, now = self._of(environment), self._clock.now()
-        dimensions = sorted({each.terms.scope for each in budgets} - {"all"})
+        now = self._clock.now()
+        dimensions = sorted({each.terms.scope for each in self._of(environment)} - {"all"})
         found = self._windows.get(environment)
         if found is None or found.due(dimensions, now):
             found = self._windows[environment] = await windows.read(self._ledger, environment, dimensions, now)
-            self._projections = {
-                key: value for key, value in self._projections.items() if self._budgets[key].environment != environment
-            }
+            for budget in self._of(environment):
+                self._projections.pop(budget.id, None)
         else:
             await windows.renew(self._ledger, found, now)
         self._foresee(environment, found, now)
+        # Only now: one that was ended while the store was read would be kept, and never forgotten again.
+        budgets = self._of(environment)
         for budget in budgets:
             self._standings[budget.id] = self._standing(budget, found, now)
         month = around("month", now).start
