@@ -77,4 +77,4 @@ async def test_a_reader_writes_nothing_and_a_bad_statement_says_why(shared: Stor
         await shared.reader.read("SELECT * FROM nothing_such")
     started = time.monotonic()
     assert (await shared.reader.read("SELECT 1")).rows[0][0] == 1
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60

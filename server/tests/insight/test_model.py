@@ -114,12 +114,12 @@ async def test_errors_and_silence_leave_the_template(model: Endpoint) -> None:
     model.status, model.body = 500, b"secret inner words"
     told = await summarise(model)
     assert (told.by, told.failure) == (TEMPLATE, "the endpoint answered 500")
-    model.status, model.pause_s = 200, 2.0
+    model.status, model.pause_s = 200, 8.0
     began = time.monotonic()
     told = await summarise(model, insight_timeout_s=0.2)
     assert told.by == TEMPLATE
     assert "did not answer" in told.failure
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 7
 
 
 async def test_no_other_address_is_reached(model: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
