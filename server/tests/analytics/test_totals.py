@@ -45,6 +45,31 @@ def test_what_is_farther_than_could_be_tested_says_how_far_it_was() -> None:
     assert total.tested_steps == 7 * 24 // 6
 
 
+def lasting(days: int, seed: int) -> list[float]:
+    """A level that moves by days, so that the errors of all its hours go together."""
+    steps = np.random.default_rng(seed).normal(0, 1, 24 * days)
+    level = np.zeros(steps.size)
+    for at in range(1, steps.size):
+        level[at] = 0.995 * level[at - 1] + 0.1 * steps[at]
+    found: list[float] = (3 * np.exp(0.5 * level)).tolist()
+    return found
+
+
+def test_the_band_of_a_longer_sum_narrows_as_the_errors_of_its_own_past_did() -> None:
+    def narrowing(values: list[float]) -> float:
+        found = totals.course(values, 744)
+        (near, far) = (found.total(steps) for steps in (found.total(744).tested_steps, 744))
+        shares = [(each.bands[0.8][1] - each.expected) / each.expected for each in (near, far)]
+        return shares[1] / shares[0]
+
+    by_themselves = [narrowing(season(21, seed)) for seed in range(3)]
+    together = [narrowing(lasting(21, seed)) for seed in range(3)]
+    assert max(by_themselves) < min(together)
+    # By the root at most, and never wider as a share.
+    assert min(by_themselves) >= 0.9 * math.sqrt(21 * 24 // 6 / 744)
+    assert max(together) <= 1.2
+
+
 def test_little_history_is_wide_and_less_is_nothing() -> None:
     assert totals.course([1.0, 2.0], 24) == totals.NOTHING
     assert totals.NOTHING.total(24).bands == {}

@@ -6,6 +6,7 @@ forecast and tested as sums.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -32,6 +33,9 @@ _ALIKE = 1.25
 _LEAST_TESTS = 6
 # The longest sum that is tested is this part of the history: of longer ones there are too few that do not overlap.
 _SUMS = 6
+# How errors shrink with the length of a sum is seen from sums of this part of the tested length.
+_PARTS = 4
+_ROOT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class Course:
     _coverage: Mapping[float, float]
     _tests: int
     _tested_steps: int
+    _shrinking: float
     _sums: tuple[float, ...] = ()
 
     def sum(self, steps: int) -> float:
@@ -85,18 +90,18 @@ class Course:
     def total(self, steps: int) -> Total:
         """The sum of the first `steps` steps ahead (at most as many as the path has)."""
         ahead = self.sum(steps)
-        # A longer sum errs relatively less: by the root of its length where hours err by themselves, not at all where
-        # they err together. It is taken to lie half-way; a shorter one errs relatively more, by the root at worst.
+        # A longer sum errs relatively less: as much as the tested ones did against shorter ones. A shorter one errs
+        # relatively more, by the root at worst.
         ratio = self._tested_steps / steps if steps and self._tested_steps else 1.0
-        wide = ratio**0.5 if ratio > 1 else ratio**0.25
+        wide = ratio**_ROOT if ratio > 1 else ratio**self._shrinking
         size = max(0.5 * ahead + 0.5 * steps * self._scale, 1e-12) * wide
         bands = {level: (max(0.0, ahead - each * size), ahead + each * size) for level, each in self._sizes.items()}
         return Total(ahead, bands, self._coverage, self._tests, self._tested_steps)
 
 
-# Widths by level, coverage by level, how many tests, over how many steps.
-_Tries = tuple[Mapping[float, float], Mapping[float, float], int, int]
-NOTHING = Course((), "none", 0, False, None, 0.0, {}, {}, 0, 0)
+# Widths by level, coverage by level, how many tests, over how many steps, and how errors shrink with the length.
+_Tries = tuple[Mapping[float, float], Mapping[float, float], int, int, float]
+NOTHING = Course((), "none", 0, False, None, 0.0, {}, {}, 0, 0, 0.0)
 
 
 def _course(path: Floats, method: str, samples: int, error: float | None, scale: float, tried: _Tries) -> Course:
@@ -133,7 +138,9 @@ def course(values: Sequence[float | None], horizon: int, reach: int | None = Non
     sizes = {level: _size(best.errors, level, best.apart) for level in LEVELS}
     coverage, tests = _coverage(best)
     error, scale = float(np.abs(best.errors).mean()), float(series.mean())
-    return _course(path, best.name, int(series.size), error, scale, (sizes, coverage, tests, best.reach))
+    return _course(
+        path, best.name, int(series.size), error, scale, (sizes, coverage, tests, best.reach, best.shrinking)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +165,7 @@ class _Tested:
     origins: Floats
     errors: Floats
     reach: int
+    shrinking: float
 
     @property
     def name(self) -> str:
@@ -184,26 +192,39 @@ def _best(series: Floats, reach: int) -> _Tested:
     for forecaster in _models(int(first)):
         try:
             model = _Model(forecaster, forecaster.learn(series[:first]))
-            error = float(np.abs(_errors(series, few, reach, _sums(model, series, few, reach))).mean())
+            error = float(np.abs(_errors(series, few, _paths(model, series, few, reach))).mean())
         except (ArithmeticError, ValueError, np.linalg.LinAlgError):
             continue  # a model that cannot take this series does not stand for choice
         screened.append((error, model))
     screened.sort(key=lambda each: each[0])
     alike = [model for error, model in screened[:_KEPT] if error <= screened[0][0] * _ALIKE]
-    expected = np.mean([_sums(each, series, origins, reach) for each in alike], axis=0)
-    return _Tested(tuple(alike), origins.astype(float), _errors(series, origins, reach, expected), reach)
+    paths = np.mean([_paths(each, series, origins, reach) for each in alike], axis=0)
+    errors, shorter = _errors(series, origins, paths), paths[:, : max(reach // _PARTS, 1)]
+    shrinking = _shrinking(_errors(series, origins, shorter), errors, reach / shorter.shape[1])
+    return _Tested(tuple(alike), origins.astype(float), errors, reach, shrinking)
 
 
-def _sums(model: _Model, series: Floats, origins: Places, reach: int) -> Floats:
-    """What the model expects of each sum, handed only what came before it."""
-    return np.array([model.go_on(series[:at], reach).sum() for at in origins])
+def _paths(model: _Model, series: Floats, origins: Places, reach: int) -> Floats:
+    """What the model expects of each step after each origin, handed only what came before it."""
+    return np.array([model.go_on(series[:at], reach) for at in origins])
 
 
-def _errors(series: Floats, origins: Places, reach: int, expected: Floats) -> Floats:
-    """What came less what was expected, as a share."""
+def _errors(series: Floats, origins: Places, paths: Floats) -> Floats:
+    """The sum that came less the one that was expected, as a share."""
+    reach = paths.shape[1]
+    expected = paths.sum(axis=1)
     came = np.array([series[at : at + reach].sum() for at in origins])
     usual = np.array([series[:at].mean() for at in origins])
     return np.asarray((came - expected) / _norm(expected, reach, usual), dtype=float)
+
+
+def _shrinking(shorter: Floats, longer: Floats, times: float) -> float:
+    """The power of a sum's length that its relative error falls with: the root where hours err by themselves, 0 where
+    they err together."""
+    found = float(np.abs(shorter).mean()), float(np.abs(longer).mean())
+    if times <= 1 or not all(found):
+        return 0.0
+    return min(max(math.log(found[0] / found[1]) / math.log(times), 0.0), _ROOT)
 
 
 def _models(samples: int) -> list[Forecaster]:
@@ -248,7 +269,7 @@ def _untested(series: Floats, horizon: int) -> Course:
     mean = float(series.mean())
     spread = max(float(series.std(ddof=1)), 0.25 * mean) / mean if mean > 0 else 0.0
     sizes = {level: float(stats.t.ppf((1 + level) / 2, series.size - 1)) * spread for level in LEVELS}
-    return _course(np.full(horizon, mean), "mean", int(series.size), None, mean, (sizes, {}, 0, 0))
+    return _course(np.full(horizon, mean), "mean", int(series.size), None, mean, (sizes, {}, 0, 0, 0.0))
 
 
 def _filled(found: Floats) -> Floats:
