@@ -49,7 +49,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / ".venv").symlink_to(sys.prefix)
     thread = threading.Thread(target=asyncio.run, args=[live()])
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(60)
     yield tmp_path
     loops[0].call_soon_threadsafe(stop.set)
     thread.join()

@@ -232,4 +232,4 @@ def otlp_server() -> Iterator[OtlpServer]:
     server.hold.set()
     http.shutdown()
     http.server_close()
-    thread.join(5)
+    thread.join(60)

@@ -325,7 +325,7 @@ def test_whoever_makes_more_than_the_server_takes_waits(
     worker.join(0.5)
     assert (worker.is_alive(), done) == (True, delivery.BODIES_AHEAD)
     otlp_server.hold.set()
-    worker.join(10)
+    worker.join(60)
     assert telemetry.flush(10)
     telemetry.shutdown()
     assert len(otlp_server.spans()) == delivery.BODIES_AHEAD + 3

@@ -271,7 +271,7 @@ def _written_by_four(span: trace.Span) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
 
 
 def test_where_opentelemetry_is_switched_off_nothing_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,7 +295,7 @@ def test_a_span_ends_once(bench: Bench) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
 
     assert isinstance(span, RecordedSpan)
     assert not span.is_recording()

@@ -29,7 +29,7 @@ DENIED: dict[str, Any] = {
     "age_s": 2.1,
 }
 # The longest that may be asked for: what is not about time may take its time.
-PATIENT_S = 5.0
+PATIENT_S = 20.0
 ALLOWED: dict[str, Any] = {"verdict": "allowed", "state": "no budget set", "reasons": [], "budgets": [], "age_s": None}
 
 

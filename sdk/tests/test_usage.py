@@ -68,11 +68,11 @@ def test_cpu_time_of_a_thread_goes_to_its_service(recorded: Any) -> None:
     def work() -> None:
         with obs.service("risk_calculation_engine"):
             ready.set()
-            done.wait(10)
+            done.wait(60)
 
     thread = threading.Thread(target=work)
     thread.start()
-    ready.wait(10)
+    ready.wait(60)
     used = {thread.native_id: 0}
     sampler = CpuSampler(lambda native_id: used.get(native_id))
     sampler.sample()
@@ -80,7 +80,7 @@ def test_cpu_time_of_a_thread_goes_to_its_service(recorded: Any) -> None:
     sampler.sample()
     sampler.sample()
     done.set()
-    thread.join(10)
+    thread.join(60)
     used[thread.native_id] = 999_000_000
     sampler.sample()
     assert cpu_seconds(recorded)["risk_calculation_engine"] == pytest.approx(0.25, abs=0.1)

@@ -133,7 +133,7 @@ def receiver() -> Iterator[Receiver]:
     yield found
     http.shutdown()
     http.server_close()
-    thread.join(5)
+    thread.join(60)
 
 
 def plan_of(

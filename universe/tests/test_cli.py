@@ -95,7 +95,7 @@ def test_it_reports_to_the_endpoint_and_flushes_when_told_to_stop(
     with subprocess.Popen((*COMMAND, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert receiver.any_traces.wait(60)  # type: ignore[attr-defined]
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "Traceback" not in err
     assert out.splitlines()[-1] == "stopped"

@@ -119,7 +119,7 @@ async def venue(name: str) -> AsyncIterator[tuple[ExchangeServer, Faults, Venue]
 async def client(name: str, server: ExchangeServer, package: str = "ccxt.async_support") -> AsyncIterator[Any]:
     """ccxt as its documentation says, with the addresses of the server."""
     kind = getattr(importlib.import_module(package), CLIENTS[name].ccxt_id)
-    made = kind({"enableRateLimit": False, "timeout": 5_000, **CLIENTS[name].config(server.url)})
+    made = kind({"enableRateLimit": False, "timeout": 60_000, **CLIENTS[name].config(server.url)})
     try:
         yield made
     finally:
@@ -303,7 +303,7 @@ async def test_a_stream_of_websockets_is_a_feed(told: Told, name: str) -> None:
         async with connect(await reader.open(server.url), compression=None) as socket:
             for text in reader.hello():
                 await socket.send(text)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while (told.metric("market_data.messages", "trades") or 0) < 3:
                     heard.append(await socket.recv())
             trades = sum(
@@ -334,7 +334,7 @@ async def test_a_missing_trade_is_a_gap(told: Told) -> None:
         async with connect(await reader.open(server.url), compression=None) as socket:
             for text in reader.hello():
                 await socket.send(text)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while (told.metric("market_data.messages", "trades") or 0) < 2:
                     await socket.recv()
                 begun = faults.begin("feed_gap", found.name, None)
@@ -351,7 +351,7 @@ async def test_a_stream_of_aiohttp_is_a_feed_and_the_hosts_own_end_is_none(told:
         async with session.ws_connect(await reader.open(server.url)) as socket:
             for text in reader.hello():
                 await socket.send_str(text)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while (told.metric("market_data.messages", "trades") or 0) < 2:
                     await socket.receive()
             assert told.metric("market_data.connection.up", "trades") == 1
@@ -360,7 +360,7 @@ async def test_a_stream_of_aiohttp_is_a_feed_and_the_hosts_own_end_is_none(told:
         async with session.ws_connect(await reader.open(server.url)) as socket:
             for text in reader.hello():
                 await socket.send_str(text)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while (told.metric("market_data.messages", "trades") or 0) < 1:
                     await socket.receive()
                 await server.streams.drop()
@@ -375,7 +375,7 @@ async def test_a_stream_of_ccxt_pro_is_a_feed_once(told: Told) -> None:
         # ccxt puts the number of the connection behind the address.
         address = server.url.replace("http", "ws") + "/stream?connection="
         exchange.urls["api"]["ws"] = dict.fromkeys(exchange.urls["api"]["ws"], address)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             trades = await exchange.watch_trades("BTC/USDT")
             count = len(trades)
             while count < 3:
@@ -394,7 +394,7 @@ async def test_a_feed_that_the_host_tells_of_is_told_of_once(told: Told) -> None
         async with connect(await reader.open(server.url), compression=None) as socket:
             for text in reader.hello():
                 await socket.send(text)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while (told.metric("market_data.messages", "trades", "ETH/USDT") or 0) < 2:
                     await socket.recv()
                     feed.message()

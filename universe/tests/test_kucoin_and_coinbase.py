@@ -62,7 +62,7 @@ def serve() -> Serve:
 
 async def heard(socket: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
     """The next message of this type."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             message: dict[str, Any] = await socket.receive_json()
             if message["type"] == kind:

@@ -206,7 +206,8 @@ class RecordedSpan(trace.Span):
             )
             # In place before it is filled: what another thread adds to the old one is seen by it or by us.
             self._attributes = made
-            made.update(kept)
+            # A copy is taken in one step; to walk the old one would fail where a thread adds to it.
+            made.update(dict(kept))
             return made
 
     def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:

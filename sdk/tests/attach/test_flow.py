@@ -124,7 +124,7 @@ def beside(host: Any, otlp_server: Any) -> Beside:
         finally:
             if process.poll() is None:
                 process.kill()
-                process.wait(10)
+                process.wait(60)
 
     return run
 

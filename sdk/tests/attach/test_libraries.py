@@ -113,7 +113,7 @@ def test_threads_that_import_beside_each_other_wait_for_nobody(platform: Any, wa
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert [state for _, state in _states(found)] == ["on"] * 8
 
 
@@ -125,11 +125,11 @@ def test_a_child_switches_on_although_a_thread_was_at_it_when_it_was_forked(plat
     def hold() -> None:
         with found._lock:
             held.set()
-            done.wait(20)
+            done.wait(60)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert held.wait(10)
+    assert held.wait(60)
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -146,7 +146,7 @@ def test_a_child_switches_on_although_a_thread_was_at_it_when_it_was_forked(plat
     os.close(read)
     os.waitpid(child, 0)
     done.set()
-    thread.join(10)
+    thread.join(60)
     assert said == b"on"
 
 

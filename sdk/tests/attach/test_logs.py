@@ -287,7 +287,7 @@ def test_threads_take_beside_each_other(taken: Any, log: logging.Logger) -> None
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert len(taken()) == 200
 
 

@@ -101,7 +101,7 @@ def started(host: Any, otlp_server: Any) -> Iterator[Started]:
     for process in running:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 def spans(server: Any, name: str) -> dict[str, int]:

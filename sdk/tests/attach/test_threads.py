@@ -38,7 +38,7 @@ def work() -> None:
 def in_thread() -> None:
     thread = threading.Thread(target=work)
     thread.start()
-    thread.join(10)
+    thread.join(60)
 
 
 class Own(threading.Thread):
@@ -51,13 +51,13 @@ class Own(threading.Thread):
 def in_thread_of_its_own_kind() -> None:
     thread = Own()
     thread.start()
-    thread.join(10)
+    thread.join(60)
 
 
 def in_timer() -> None:
     timer = threading.Timer(0.001, work)
     timer.start()
-    timer.join(10)
+    timer.join(60)
 
 
 def in_executor() -> None:
@@ -161,7 +161,7 @@ def test_a_thread_that_begins_inside_a_recorded_call_is_not_silent_for_its_life(
             assert not executor.submit(is_instrumentation_enabled).result(10)
         thread = threading.Thread(target=lambda: heard.append(is_instrumentation_enabled()))
         thread.start()
-        thread.join(10)
+        thread.join(60)
     assert heard == [True]
 
 
@@ -171,7 +171,7 @@ def test_ids_that_go_into_no_header_go_into_none_from_a_thread_either(recorded: 
     token = context.attach(known)
     thread = threading.Thread(target=lambda: seen.extend([frame.current().carried["user.id"], baggage.get_all()]))
     thread.start()
-    thread.join(10)
+    thread.join(60)
     context.detach(token)
     assert seen == ["u1", {}]
 
@@ -202,7 +202,7 @@ def test_tracebacks_of_jobs_and_threads_hold_no_frame_of_ours(
             error = executor.submit(fail).exception(10)
             thread = threading.Thread(target=fail)
             thread.start()
-            thread.join(10)
+            thread.join(60)
     finally:
         threading.excepthook = hook
     printed = "".join(traceback.format_exception(error)) + capsys.readouterr().err

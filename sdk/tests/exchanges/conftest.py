@@ -110,7 +110,7 @@ def bare_venue() -> Iterator[BareVenue]:
     found.hold.set()
     http.shutdown()
     http.server_close()
-    thread.join(5)
+    thread.join(60)
 
 
 @pytest.fixture

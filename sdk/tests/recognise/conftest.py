@@ -88,11 +88,11 @@ def server() -> Iterator[ModelServer]:
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(60)
     yield made
     made.go_on.set()
     loop.call_soon_threadsafe(end.set)
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     loop.close()
 

@@ -133,7 +133,7 @@ def test_logging_out_ends_the_session(server: Serving, watched: Watched, link: C
 def test_the_page_loads_itself_again(server: Serving, watched: Watched, link: Callable[[], str]) -> None:
     page = log_in(watched, link)
     page.goto(f"{server.url}/plain?refresh=1", wait_until="networkidle")
-    with page.expect_navigation(timeout=15_000):
+    with page.expect_navigation():
         pass
     held(page, server.url)
 

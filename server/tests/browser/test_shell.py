@@ -92,5 +92,5 @@ def test_the_description_of_the_api_is_there_to_read_and_to_try(server: Serving,
     enter(server, watched, "read")
     page = watched.page
     page.goto(f"{server.url}/docs")
-    page.get_by_role("button", name="Expand operation").nth(4).click(timeout=30_000)
+    page.get_by_role("button", name="Expand operation").nth(4).click()
     expect(page.get_by_text("/api/v1/monitoring/system-health").first).to_be_visible()

@@ -104,7 +104,7 @@ async def test_a_thread_that_is_late_is_waited_for_and_its_message_not_sent_twic
 
     def slow() -> Sent:
         sends.append("slow")
-        go.wait(10)
+        go.wait(60)
         return Sent(Outcome.SENT, "at last")
 
     assert (await threads.run("one", slow)).outcome is Outcome.FAILED
@@ -121,7 +121,7 @@ async def test_no_more_threads_wait_than_are_allowed() -> None:
     go, before = threading.Event(), threading.active_count()
 
     def stuck() -> Sent:
-        go.wait(10)
+        go.wait(60)
         return Sent(Outcome.SENT, "")
 
     try:

@@ -103,7 +103,7 @@ async def test_a_reader_is_not_held_up_by_a_writer(path: Path) -> None:
     state = await open_store(url(path))
     async with state.writing() as writer:
         await keep_token(writer)
-        async with asyncio.timeout(2), state.reading() as reader:
+        async with asyncio.timeout(60), state.reading() as reader:
             assert await reader.tokens.page(None, 10) == []
     await state.close()
 

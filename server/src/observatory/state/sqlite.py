@@ -13,7 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from observatory.errors import SettingsError
 
 WRITES = "observatory_writes"
-BUSY_TIMEOUT_MS = 5_000
+BUSY_TIMEOUT_MS = 15_000
 
 _WAL = "PRAGMA journal_mode = WAL"
 _PRAGMAS = (
