@@ -23,10 +23,8 @@ async def test_an_empty_store_answers_null_no_rows_and_why_there_is_no_mttr(
     lists = {name for name, each in answer.items() if isinstance(each, dict) and "items" in each}
     assert {name for name in lists if answer[name]["items"]} == {"recovery"}
     assert answer["emergency"]["failover_success_rate"] is None
-    measures = {row["measure"]: (row["value"], row["reason"]) for row in answer["recovery"]["items"]}
-    assert measures == dict.fromkeys(
-        ("mttd_s", "mtta_s", "mttr_s", "mtbf_s"), (None, "no incident of the range tells of it")
-    )
+    measures = {row["measure"]: (row["mean_s"], row["reason"]) for row in answer["recovery"]["items"]}
+    assert measures == dict.fromkeys(("mttd", "mtta", "mttr", "mtbf"), (None, "no incident of the range tells of it"))
 
 
 async def test_what_never_happened_is_zero_while_its_emitters_are_alive(server: Any, sender: Any, told: Any) -> None:

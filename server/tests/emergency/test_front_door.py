@@ -141,8 +141,8 @@ def test_the_emergency_page_names_the_open_incidents_and_what_they_cost_users(se
     assert isinstance(first["users_lose"], list)
     assert ask(server, f"/incidents/{first['incident']}").status_code == 200
     times = ask(server, "/emergency", section="recovery").json()["recovery"]["items"]
-    assert {each["measure"] for each in times} == {"mttd_s", "mtta_s", "mttr_s", "mtbf_s"}
-    assert all(each["reason"] for each in times if each["value"] is None)
+    assert {each["measure"] for each in times} == {"mttd", "mtta", "mttr", "mtbf"}
+    assert all(each["reason"] for each in times if each["mean_s"] is None)
 
 
 def test_of_a_time_before_nothing_fired_and_nothing_is_verified(server: Serving) -> None:

@@ -60,6 +60,17 @@ def test_a_trace_is_found_by_what_any_of_its_spans_is(world: World) -> None:
     assert len(ids(world.get("traces", status="error"))) == 1
 
 
+def test_what_failed_within_a_call_that_did_not_is_found(world: World) -> None:
+    trade = Sent("trade_execution_service", "trade_execution_service.open", 0, 20, kind="Server")
+    order = Sent("trade_execution_service", "order.execute", 5, 10, trade, values={"observatory.outcome": "failure"})
+    wanted = world.trace(trade, order)
+    world.trace(Sent("trade_execution_service", "trade_execution_service.open", 0, 20, kind="Server"))
+    for query in ({"status": "error"}, {"outcome": "failure"}, {"status": "error", "sort": "slowest"}):
+        assert ids(world.get("traces", **query)) == [wanted], query
+        assert ids(world.get("traces", service="trade_execution_service", **query)) == [wanted], query
+    assert world.get("traces", status="error")["items"][0]["errors"] == 1
+
+
 def test_pages_follow_each_other_without_a_trace_twice_or_lost(world: World) -> None:
     sent = [world.trace(Sent("api", "get", 0, 5 + n), Sent("api", "get", 20, 2), ago=20 + n * 5) for n in range(7)]
     for sort, wanted in (("newest", sent), ("slowest", sent[::-1])):

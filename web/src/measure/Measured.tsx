@@ -1,4 +1,4 @@
-import { Paper, SimpleGrid, Text } from "@mantine/core";
+import { Box, Paper, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Go } from "@/app/link";
 import { formatValue } from "@/format";
@@ -46,7 +46,7 @@ type FigureProps = Omit<Props, "focus"> & {
 export function Figure({ label, status, to, search = {}, under, ...number }: FigureProps) {
   return (
     <Paper withBorder px="xs" py={6} className="figure">
-      <Text component="div" size="xs" c="dimmed" truncate title={label}>
+      <Text component="div" size="xs" c="dimmed" className="figure-label">
         {status !== undefined && status !== null && <StatusDot status={status} />}
         {to === undefined ? (
           label
@@ -69,12 +69,8 @@ export function Figure({ label, status, to, search = {}, under, ...number }: Fig
 /** Figures beside each other, as many as there is room for. */
 export function Figures({ children, columns = 6 }: { children: ReactNode; columns?: number }) {
   return (
-    <SimpleGrid
-      cols={{ base: 2, sm: Math.min(3, columns), md: Math.min(4, columns), lg: columns }}
-      spacing="xs"
-      verticalSpacing="xs"
-    >
+    <Box className="figures" __vars={{ "--columns": String(columns) }}>
       {children}
-    </SimpleGrid>
+    </Box>
   );
 }

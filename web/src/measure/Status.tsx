@@ -43,9 +43,16 @@ const LOOKS: Record<string, { colour: string; shape: string }> = {
 
 const UNKNOWN = { colour: "gray", shape: "?" };
 
-export function StatusBadge({ status, reason }: { status: string | null | undefined; reason?: string | undefined }) {
+type BadgeProps = {
+  status: string | null | undefined;
+  reason?: string | undefined;
+  /** The status that it looks like, where its own word does not say how bad it is. */
+  like?: string | undefined;
+};
+
+export function StatusBadge({ status, reason, like }: BadgeProps) {
   const word = status ?? "unknown";
-  const { colour, shape } = LOOKS[word] ?? UNKNOWN;
+  const { colour, shape } = LOOKS[like ?? word] ?? UNKNOWN;
   return (
     <Badge
       variant="default"

@@ -67,10 +67,10 @@ async def recovery(state: State, environment: str, span: Span, _past: bool) -> S
         found = await folded.recovery(rows, environment, span.start, span.end)
     return [
         {
-            "measure": f"{each.id}_s",
+            "measure": each.id,
             "sentence": each.sentence,
-            "value": each.mean_s,
-            "median": each.median_s,
+            "mean_s": each.mean_s,
+            "median_s": each.median_s,
             "incidents": each.samples,
             "estimated": each.estimated,
             "reason": "" if each.samples else _untold(each.missing),

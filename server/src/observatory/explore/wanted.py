@@ -80,8 +80,12 @@ class Wanted:
 
     @property
     def source(self) -> Source:
-        """Calls of services are told in a narrow table; what it does not hold is looked for among all spans."""
-        named = self.operation or self.attributes or self.ids or self.model or self.exchange or self.cohort
+        """Calls of services are told in a narrow table; what it does not hold is looked for among all spans.
+
+        What fails within a service (an order that is refused) need not fail the call of the service.
+        """
+        named = any((self.operation, self.attributes, self.ids, self.model, self.exchange, self.cohort))
+        named = named or bool(self.failed or self.outcome)
         # A whole trace id is found by its index.
         return Source.SPANS if named or len(self.trace) == _WHOLE_TRACE_ID else Source.CALLS
 

@@ -59,13 +59,14 @@ function One({ alert }: { alert: Alert }) {
   const { zone } = useRange();
   return (
     <Group gap="xs" wrap="nowrap" align="flex-start" data-alert={alert.rule}>
-      <StatusBadge status={alert.phase} />
+      <StatusBadge status={alert.phase} like={alert.phase === "firing" ? alert.severity : undefined} />
       <div>
         <Text size="sm">{alert.sentence}</Text>
-        <Group gap="sm">
+        <Group gap="2px 12px">
           <Text size="xs" c="dimmed">
-            {alert.rule} {alert.member}, since {formatTime(alert.fired_at ?? alert.started_at, zone)}
-            {alert.value !== null && (
+            {[alert.rule, alert.member].filter(Boolean).join(" ")}, since{" "}
+            {formatTime(alert.fired_at ?? alert.started_at, zone)}
+            {alert.value !== null && alert.bound !== "" && (
               <>
                 ,{" "}
                 <Measured

@@ -2,6 +2,7 @@ import { Group, Stack, Text } from "@mantine/core";
 import { api, type Schemas } from "@/api/client";
 import { Go } from "@/app/link";
 import { useRange } from "@/app/range";
+import { formatMoney } from "@/format";
 import { Answer, Figure, Figures, Measured, Part, StatusBadge } from "@/measure";
 
 type Period = Schemas["ForecastItem"];
@@ -41,7 +42,7 @@ export function Money() {
                   <Text size="sm">
                     {budget.name}, by the {budget.period}:{" "}
                     <Measured value={budget.budget_used_ratio} unit="ratio" label={`Budget ${budget.name} used`} /> used
-                    of ${budget.amount_usd}
+                    of {formatMoney(budget.amount_usd)}
                   </Text>
                 </Group>
               ))}
