@@ -20,6 +20,12 @@ SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 SCREENS = [(width, scheme) for width in (1440, 1024, 390) for scheme in SCHEMES]
 # Parts of a page, whose names are its own.
 _PARTS = {"/alerts/{part}": "silences", "/settings/{part}": "tokens"}
+# What reaches beyond the screen and does not scroll by itself.
+_TOO_WIDE = """() => [...document.querySelectorAll("main *")]
+    .filter(each => each.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+    .filter(each => !each.closest("[class*=scroll i]"))
+    .map(each => `${each.tagName} ${each.getAttribute("class")}: ${(each.textContent ?? "").slice(0, 60)}`)
+    .slice(0, 9)"""
 _BOARD = {"title": "Cost", "indicator": "costs.cost_last_hour", "member": "", "chart": "line", "wide": True}
 
 
@@ -69,7 +75,7 @@ def _looked_at(world: World, watched: Watched, path: str, ids: Mapping[str, str]
     assert page.get_by_role("heading", level=1).count() == 1
     assert page.get_by_text("This page is not there yet").count() == 0
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide <= 0, f"{wide} px wider than the screen"
+    assert wide <= 0, f"{wide} px wider than the screen: {page.evaluate(_TOO_WIDE)}"
     assert findings(page) == []
     assert watched.complaints == []
 

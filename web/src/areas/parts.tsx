@@ -38,7 +38,7 @@ export function Verdict({ status, lead, others = [] }: VerdictProps) {
   const left = others.length - SHOWN_REASONS;
   return (
     <Stack gap={4} data-verdict={status}>
-      <Group gap="sm" align="flex-start" wrap="nowrap">
+      <Group gap="sm" align="flex-start" className="told">
         <StatusBadge status={status} />
         <Text fw={600}>{capital(lead)}</Text>
       </Group>

@@ -15,6 +15,8 @@ from observatory_universe.doors.state import CACHE_BYTES, WAIT_S, CacheStatus, S
 # The server lets 200 in, and there may be ten processes; who finds none free waits.
 _CONNECTIONS: Final = 12
 _LEAST_BYTES: Final = 32 * 1024
+# A server that hangs still lets people connect: only this machine being busy makes that take long.
+_CONNECT_S: Final = 15.0
 # One round trip, and no count is left without its end when the caller dies in between.
 _COUNT: Final = """
 local count = redis.call('INCR', KEYS[1])
@@ -46,7 +48,7 @@ class RedisCache:
             timeout=WAIT_S,
             decode_responses=True,
             socket_timeout=WAIT_S,
-            socket_connect_timeout=WAIT_S,
+            socket_connect_timeout=_CONNECT_S,
             # A command that may have been done is not done twice.
             retry=Retry(NoBackoff(), 0),
         )

@@ -58,7 +58,7 @@ export function Firing() {
 function One({ alert }: { alert: Alert }) {
   const { zone } = useRange();
   return (
-    <Group gap="xs" wrap="nowrap" align="flex-start" data-alert={alert.rule}>
+    <Group gap="xs" align="flex-start" className="told" data-alert={alert.rule}>
       <StatusBadge status={alert.phase} like={alert.phase === "firing" ? alert.severity : undefined} />
       <div>
         <Text size="sm">{alert.sentence}</Text>

@@ -28,7 +28,7 @@ export function Changes() {
               .reverse()
               .slice(0, SHOWN)
               .map((item) => (
-                <Group key={`${item.kind}/${item.at}/${item.subject}`} gap="xs" wrap="nowrap" align="flex-start">
+                <Group key={`${item.kind}/${item.at}/${item.subject}`} gap="xs" align="flex-start" className="told">
                   <Badge variant="outline" color="gray" size="sm" className="status">
                     {item.kind}
                   </Badge>

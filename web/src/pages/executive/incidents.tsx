@@ -30,7 +30,7 @@ export function Incidents() {
           <Stack gap={6}>
             {items.length === 0 && <Text size="sm">None is open.</Text>}
             {items.slice(0, SHOWN).map((incident) => (
-              <Group key={incident.id} gap="xs" wrap="nowrap" align="flex-start">
+              <Group key={incident.id} gap="xs" align="flex-start" className="told">
                 <StatusBadge status={incident.severity} />
                 <div>
                   <Go to={`/incidents/${incident.id}`} fz="sm">

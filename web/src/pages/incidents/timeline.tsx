@@ -32,7 +32,7 @@ export function Timeline({ id }: { id: string }) {
         {({ items, left_out }) => (
           <Stack gap={4}>
             {items.map((item) => (
-              <Group key={`${item.at}/${item.sentence}`} gap="xs" wrap="nowrap" align="flex-start">
+              <Group key={`${item.at}/${item.sentence}`} gap="xs" align="flex-start" className="told">
                 <Text size="xs" c="dimmed" className="measured">
                   {formatTime(item.at, zone)}
                 </Text>
