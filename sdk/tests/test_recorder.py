@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 from typing import Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -16,6 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
+from observatory_sdk import recorder
 from observatory_sdk.recorder import STACK_FRAMES, RecordedSpan, over
 
 LIMITS = SpanLimits(max_span_attributes=8, max_events=3, max_links=3, max_attribute_length=40)
@@ -254,6 +256,35 @@ def test_what_threads_write_at_once_is_all_there() -> None:
             assert len(span.events) == 40
     finally:
         sys.setswitchinterval(interval_s)
+
+
+def test_what_another_thread_adds_while_the_container_is_changed_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    began, go_on, added = Event(), Event(), Event()
+
+    class Filled(BoundedAttributes):
+        def __setitem__(self, key: str, value: Any) -> None:
+            super().__setitem__(key, value)
+            go_on.set()
+            added.wait(60)
+
+    class Slow(dict[str, int]):
+        def items(self) -> Any:
+            yield "a", 1
+            began.set()
+            go_on.wait(60)
+            yield "b", 2
+            added.set()
+
+    def deed(span: trace.Span) -> None:
+        other = Thread(target=span.set_attributes, args=(Slow(a=1, b=2),))
+        other.start()
+        began.wait(60)
+        span.set_attribute("list", [1])
+        other.join(60)
+
+    monkeypatch.setattr(recorder, "BoundedAttributes", Filled)
+    bench = Bench()
+    assert bench.told(bench.ours, deed).attributes == {"a": 1, "b": 2, "list": (1,)}
 
 
 def _written_by_four(span: trace.Span) -> None:

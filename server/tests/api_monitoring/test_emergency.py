@@ -27,6 +27,16 @@ async def test_an_empty_store_answers_null_no_rows_and_why_there_is_no_mttr(
     assert measures == dict.fromkeys(("mttd", "mtta", "mttr", "mtbf"), (None, "no incident of the range tells of it"))
 
 
+async def test_a_change_of_a_setting_is_no_measure_and_no_security_event(server: Any, sender: Any, told: Any) -> None:
+    sender.log("config.changed", **{"config.key": "cache.ttl_s"})
+    sender.log("emergency.activated", **{"safety.name": "halt"})
+    sender.log("security.event", **{"security.kind": "login_storm"})
+    await told()
+    answer = (await server.read(PATH, environment=sender.environment)).json()
+    assert [each["name"] for each in answer["activations_by_name"]["items"]] == ["halt"]
+    assert [each["kind"] for each in answer["security"]["items"]] == ["login_storm"]
+
+
 async def test_what_never_happened_is_zero_while_its_emitters_are_alive(server: Any, sender: Any, told: Any) -> None:
     sender.heartbeat("emergency_manager", "oauth_service", "system_monitoring_service")
     await told()

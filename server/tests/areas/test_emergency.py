@@ -163,15 +163,6 @@ async def test_a_service_that_is_well_again_is_degraded_no_longer(sender: Any, l
     assert view.member("emergency.services_degraded").value == 1
 
 
-async def test_what_was_changed_is_no_measure_and_no_security_event(sender: Any, look: Any) -> None:
-    sender.log("config.changed", **{"config.key": "cache.ttl_s"})
-    sender.log("emergency.activated", **{"safety.name": "halt"})
-    sender.log("security.event", **{"security.kind": "login_storm"})
-    found = (await look("emergency")).assessment.readings
-    assert {each.member for each in found if each.indicator == "emergency.activations_by_name"} == {"halt"}
-    assert {each.member for each in found if each.indicator == "emergency.security_events_by_kind"} == {"login_storm"}
-
-
 async def test_changes_that_do_no_harm_alarm_nobody(sender: Any, look: Any) -> None:
     sender.log("deployment", **{"safety.name": "email_service", "service.version": "2.0"})
     sender.log("config.changed", **{"config.key": "cache.ttl_s"})

@@ -6,11 +6,10 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from pages_world import WAIT_MS
 from playwright.sync_api import Browser, expect, sync_playwright
 from watching import Watched
 
-# What a test waits for at most: a busy machine may take long, and no page is judged by its time here.
-_WAIT_MS = 90_000
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
     "--headless",
@@ -31,7 +30,7 @@ def browser() -> Iterator[Browser]:
     if found is None:
         # Not skipped: pages that nobody looked at are not known to work.
         pytest.fail("no chromium on the PATH: `apt-get install chromium`, or run `make test` as root", pytrace=False)
-    expect.set_options(timeout=_WAIT_MS)
+    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=found, args=_ARGUMENTS)
         yield opened
@@ -42,7 +41,7 @@ def browser() -> Iterator[Browser]:
 def watched(browser: Browser) -> Iterator[Watched]:
     """An empty browser. At the end nothing may have gone wrong, and nothing may have been asked of another host."""
     context = browser.new_context()
-    context.set_default_timeout(_WAIT_MS)
+    context.set_default_timeout(WAIT_MS)
     watched = Watched(context)
     yield watched
     # The live stream keeps the network busy for as long as a page of the application is open.

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import running
-from pages_world import BASE, EXCHANGE, LONG_S, WAIT_MS, World, living, settled
+from pages_world import BASE, EXCHANGE, LONG_S, World, living, settled
 from playwright.sync_api import Browser, Page, Request, expect
 from watching import Watched
 
@@ -34,7 +34,7 @@ def test_a_login_link_opens_the_pages_and_signing_out_ends_the_session(world: Wo
     settled(page)
     (cookie,) = page.context.cookies()
     page.get_by_role("button", name="Log out").click()
-    expect(page).to_have_url(f"{world.server.url}/login", timeout=WAIT_MS)
+    expect(page).to_have_url(f"{world.server.url}/login")
     assert page.context.cookies() == []
     again = httpx.get(f"{world.server.url}{BASE}/session", cookies={cookie["name"]: cookie["value"]}, timeout=LONG_S)
     assert again.status_code == 401
@@ -45,7 +45,7 @@ def test_a_token_opens_the_pages(world: World, watched: Watched) -> None:
     page.goto(f"{world.server.url}/login")
     page.get_by_label("Token or login link").fill(world.server.token("read"))
     page.get_by_role("button", name="Log in").click()
-    expect(page).to_have_url(f"{world.server.url}/", timeout=WAIT_MS)
+    expect(page).to_have_url(f"{world.server.url}/")
     settled(page)
 
 
@@ -85,7 +85,7 @@ def test_a_token_is_made_shown_once_and_revoked(world: World, watched: Watched) 
     headers = {"Authorization": f"Bearer {made}"}
     assert httpx.get(f"{world.server.url}{BASE}/session", headers=headers, timeout=LONG_S).is_success
     page.get_by_role("button", name="Revoke of the test", exact=True).click()
-    expect(page.get_by_role("button", name="Revoke of the test", exact=True)).to_have_count(0, timeout=WAIT_MS)
+    expect(page.get_by_role("button", name="Revoke of the test", exact=True)).to_have_count(0)
     assert httpx.get(f"{world.server.url}{BASE}/session", headers=headers, timeout=LONG_S).status_code == 401
     page.reload()
     settled(page)
@@ -99,10 +99,10 @@ def test_a_budget_is_set_and_ended(world: World, watched: Watched) -> None:
     page.get_by_role("textbox", name="Amount in USD").fill("5000")
     page.get_by_role("button", name="Set budget").click()
     end = page.get_by_role("button", name="End budget All of it")
-    expect(end).to_be_visible(timeout=WAIT_MS)
+    expect(end).to_be_visible()
     assert [(each["name"], float(each["amount_usd"])) for each in _budgets(world)] == [("All of it", 5_000.0)]
     end.click()
-    expect(end).to_have_count(0, timeout=WAIT_MS)
+    expect(end).to_have_count(0)
     assert _budgets(world) == []
 
 
@@ -118,11 +118,11 @@ def test_a_silence_is_made_and_ended(world: World, watched: Watched) -> None:
     page.get_by_role("textbox", name="Reason", exact=True).fill("a test of the pages")
     page.get_by_role("button", name="Silence", exact=True).click()
     end = page.get_by_role("button", name="End the silence of")
-    expect(end).to_be_visible(timeout=WAIT_MS)
+    expect(end).to_be_visible()
     (silence,) = world.read("/silences")["items"]
     assert silence["reason"] == "a test of the pages"
     end.click()
-    expect(end).to_have_count(0, timeout=WAIT_MS)
+    expect(end).to_have_count(0)
 
 
 def test_whoever_may_only_read_is_shown_no_way_to_change(world: World, watched: Watched) -> None:
@@ -142,7 +142,7 @@ def test_what_goes_wrong_comes_to_an_open_page_without_a_question(world: World, 
     world.begin("exchange_rejects", EXCHANGE, 1)
     now = running.until(lambda: (found := _status(world)) != before and found, "the fault in health", LONG_S)
     known = time.monotonic()
-    expect(page.locator(f"[data-area={AREA}]")).to_contain_text(now, ignore_case=True, timeout=WAIT_MS)
+    expect(page.locator(f"[data-area={AREA}]")).to_contain_text(now, ignore_case=True)
     print(f"the page showed {now} {time.monotonic() - known:.1f} s after the API")
     assert page.evaluate("window.kept") is True
     # The stream that is open tells it: nobody asks for health, and no second stream is opened.
@@ -166,7 +166,7 @@ def test_from_the_overview_to_the_root_cause_in_at_most_four_clicks(world: World
     world.open(page, "/")
     page.locator(f"[data-area={AREA}]").get_by_role("link", name="Incident and cause").click()
     cause = page.get_by_role("region", name="Cause")
-    expect(cause).to_contain_text(EXCHANGE, ignore_case=True, timeout=WAIT_MS)
+    expect(cause).to_contain_text(EXCHANGE, ignore_case=True)
     assert 1 <= page.evaluate("window.clicks") <= 4
 
 

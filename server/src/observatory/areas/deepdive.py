@@ -205,8 +205,11 @@ def _shown(definition: Definition, section: Section, readings: Readings, rows: S
         absent = {field: _absent(indicator(definition, name), span) for field, name in section.numbers.items()}
         return Shown(section, {field: value or absent[field] for field, value in numbers.items()}, ())
     series = {field: readings.members(name) for field, name in section.numbers.items()}
-    # In the order of the first series, which is the one with most rows first.
-    members = dict.fromkeys(member for found in series.values() for member in found if member)
+    # In the order of the first series, which is the one with most rows first. The query has rows of other facts, too:
+    # one of which nothing was counted is no member here.
+    members = dict.fromkeys(
+        member for found in series.values() for member, measured in found.items() if member and measured.samples
+    )
     made = [
         {
             **dict(zip(section.members, _parts(member, len(section.members)), strict=True)),

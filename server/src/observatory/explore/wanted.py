@@ -84,10 +84,10 @@ class Wanted:
 
         What fails within a service (an order that is refused) need not fail the call of the service.
         """
-        named = any((self.operation, self.attributes, self.ids, self.model, self.exchange, self.cohort))
-        named = named or bool(self.failed or self.outcome)
+        inside = self.failed or self.outcome
+        named = self.operation or self.attributes or self.ids or self.model or self.exchange or self.cohort
         # A whole trace id is found by its index.
-        return Source.SPANS if named or len(self.trace) == _WHOLE_TRACE_ID else Source.CALLS
+        return Source.SPANS if inside or named or len(self.trace) == _WHOLE_TRACE_ID else Source.CALLS
 
     @property
     def indexed(self) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from observatory.errors import SettingsError
 
 WRITES = "observatory_writes"
+# A disk that stands still holds a writer up for seconds; who waits is refused only after more than that.
 BUSY_TIMEOUT_MS = 15_000
 
 _WAL = "PRAGMA journal_mode = WAL"
